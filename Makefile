@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door.  'make' alone says what there is; harness/ does the work.
+#
+#   BASE=   another 6.12.y kernel than Debian's: a tarball, a folder, a git tree
+#   TREE=   another place for the patched tree than build/linux
+#   J= CC=  for Kbuild (default: all cores, 'ccache gcc')
+
+export BASE TREE J
+ifneq ($(origin CC),default)
+export CC
+endif
+
+.PHONY: help demo test tree export check clean
+help:
+	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+demo:	## the stock kernel dies, the patched one lives, side by side
+	@harness/demo
+test:	## KUnit and the unload test on User Mode Linux
+	@harness/test
+tree:	## the patched kernel as a git tree, a commit a patch
+	@harness/apply
+export:	## the commits of that tree back into patches and files
+	@harness/export
+check:	## checkpatch, sparse, gcc W=1, kernel-doc, pahole: what the series adds
+	@harness/check
+clean:	## removes build/
+	@harness/clean
