@@ -57,8 +57,8 @@ need() {
 		$sudo env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -y --no-install-recommends $missing
 	} >"$B/packages.log" 2>&1 </dev/null ||
-		die "cannot install$missing: $(grep -m1 -E '^E: ' "$B/packages.log" ||
-			echo 'apt-get failed') (no network? see build/packages.log)"
+		die "cannot install$missing (no network? see build/packages.log): $(
+			grep -m1 -E '^E: ' "$B/packages.log" || echo 'apt-get failed')"
 }
 
 # room GB WHAT: there is that much free below build/, or an end.
@@ -100,7 +100,8 @@ series_files() {
 }
 
 # run LOG WHAT COMMAND...: a long command with its output in a log, a sign of
-# life every 20 seconds, and one line if it fails.
+# life every 20 seconds (the log's last line, or the number of objects in the
+# folder COUNT), and one line if it fails.
 run() {
 	local log=$1 what=$2 ticker rc=0
 	shift 2
@@ -108,7 +109,11 @@ run() {
 	say "$what (log: ${log#"$REPO/"})"
 	: >"$log"
 	( while sleep 20 >/dev/null 2>&1; do
-		say "  $(tail -n 1 "$log" | tr -d '\r' | cut -c1-76)"
+		if [ -n "${COUNT:-}" ]; then
+			say "  $(find "$COUNT" -name '*.o' | wc -l) objects"
+		else
+			say "  $(tail -n 1 "$log" | tr -d '\r' | cut -c1-76)"
+		fi
 	  done ) &
 	ticker=$!
 	trap "kill $ticker 2>/dev/null" EXIT

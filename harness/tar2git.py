@@ -4,9 +4,11 @@
 
 usage: tar2git.py REF STRIP    STRIP: leading path components to drop
 """
+import lzma
 import re
 import sys
 import tarfile
+import zlib
 
 ref, strip = sys.argv[1], int(sys.argv[2])
 out = sys.stdout.buffer
@@ -52,10 +54,10 @@ try:
             files += 1
             if files % 10000 == 0:
                 print(f'  {files} files', file=sys.stderr)
-except tarfile.TarError as e:
+except BrokenPipeError:
+    sys.exit(3)         # git has stopped, harness/base says so
+except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError) as e:
     stop(f'the base is not a tar archive, or a broken one ({e})')
-except EOFError:
-    stop('the base is a broken archive: it ends too early')
 if not version:
     stop('the base is not a Linux 6.12 tree: it has no Makefile')
 out.write(b'done\n')
