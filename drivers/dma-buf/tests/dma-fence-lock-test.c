@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Locks. A fence whose issuer brings no lock uses the one inside itself, which
+ * costs no space. Nobody but the helpers knows where the lock is. One that the
+ * issuer brought is left alone once a grace period has passed since the signal:
+ * whoever takes it looks at the signaled state before, in the same RCU read-side
+ * critical section. So the issuer may free it after synchronize_rcu().
+ */
+
+#include <kunit/test.h>
+
+#include <linux/align.h>
+#include <linux/debug_locks.h>
+#include <linux/dma-fence.h>
+#include <linux/irqflags.h>
+#include <linux/minmax.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+
+#include "mock-issuer.h"
+
+/*
+ * One cache line on 64-bit: the lock is where there was a pointer to one, which
+ * is as large. A lock with what debugging or PREEMPT_RT add to it takes more,
+ * but is all that does.
+ */
+static void dma_fence_test_size_is_64_bytes(struct kunit *test)
+{
+	size_t lock = max(sizeof(spinlock_t), sizeof(spinlock_t *));
+
+	if (!IS_ENABLED(CONFIG_64BIT))
+		kunit_skip(test, "64-bit only");
+
+	KUNIT_EXPECT_EQ(test, sizeof(struct dma_fence), 56 + ALIGN(lock, 8));
+}
+
+static void dma_fence_test_init_without_lock_uses_inline_lock(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, 0);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+
+	KUNIT_EXPECT_TRUE(test, test_bit(DMA_FENCE_FLAG_INLINE_LOCK_BIT, &fence->flags));
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &fence->inline_lock);
+
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &fence->inline_lock);
+	dma_fence_put(fence);
+}
+
+static void dma_fence_test_init_with_lock_uses_that_lock(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_EXTERN_LOCK);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+
+	KUNIT_EXPECT_FALSE(test, test_bit(DMA_FENCE_FLAG_INLINE_LOCK_BIT, &fence->flags));
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &issuer->lock);
+
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &issuer->lock);
+	dma_fence_put(fence);
+}
+
+static void dma_fence_test_init64_takes_either_lock(struct kunit *test)
+{
+	struct mock_issuer *issuer =
+		mock_issuer_create(test, MOCK_SEQNO64 | mock_lock_flags(test));
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	bool external = issuer->flags & MOCK_EXTERN_LOCK;
+
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence),
+			    external ? &issuer->lock : &fence->inline_lock);
+	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	dma_fence_put(fence);
+}
+
+static void dma_fence_test_extern_lock_is_shared(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_EXTERN_LOCK);
+	struct dma_fence *a = mock_fence_create(issuer, 1);
+	struct dma_fence *b = mock_fence_create(issuer, 2);
+	unsigned long flags;
+
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(a), dma_fence_spinlock(b));
+
+	/* Issuers signal many at once. */
+	dma_fence_lock_irqsave(a, flags);
+	KUNIT_EXPECT_EQ(test, dma_fence_signal_locked(a), 0);
+	KUNIT_EXPECT_EQ(test, dma_fence_signal_locked(b), 0);
+	dma_fence_unlock_irqrestore(a, flags);
+
+	dma_fence_put(a);
+	dma_fence_put(b);
+}
+
+static void dma_fence_test_inline_lock_is_private(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, 0);
+	struct dma_fence *a = mock_fence_create(issuer, 1);
+	struct dma_fence *b = mock_fence_create(issuer, 2);
+
+	KUNIT_EXPECT_PTR_NE(test, dma_fence_spinlock(a), dma_fence_spinlock(b));
+
+	dma_fence_signal(a);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(b));
+	dma_fence_signal(b);
+	dma_fence_put(a);
+	dma_fence_put(b);
+}
+
+static void dma_fence_test_lock_helpers_lock(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	spinlock_t *lock = dma_fence_spinlock(fence);	/* either kind */
+	bool locked = true, unlocked = true;
+	bool irqs_were_disabled;
+	unsigned long flags;
+
+	dma_fence_lock_irqsave(fence, flags);
+	dma_fence_assert_held(fence);
+	if (IS_ENABLED(CONFIG_LOCKDEP) && debug_locks)
+		locked = lockdep_is_held(lock);
+	irqs_were_disabled = irqs_disabled();
+	dma_fence_unlock_irqrestore(fence, flags);
+	if (IS_ENABLED(CONFIG_LOCKDEP) && debug_locks)
+		unlocked = !lockdep_is_held(lock);
+
+	KUNIT_EXPECT_TRUE(test, locked);
+	KUNIT_EXPECT_TRUE(test, unlocked);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		KUNIT_EXPECT_TRUE(test, irqs_were_disabled);
+		KUNIT_EXPECT_FALSE(test, irqs_disabled());
+	}
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+/*
+ * Each caller of dma_fence_init() has a lockdep class of its own, so that one
+ * issuer may signal the fences of another under the lock of its own.
+ */
+static void dma_fence_test_inline_locks_of_two_issuers_nest(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, 0);
+	struct dma_fence *outer = mock_fence_create(issuer, 1);
+	struct mock_fence *inner;
+	unsigned long flags;
+
+	inner = kzalloc(sizeof(*inner), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, inner);
+	inner->issuer = issuer;
+	inner->calls = issuer->calls;
+	dma_fence_init(&inner->base, &issuer->ops, NULL, dma_fence_context_alloc(1), 1);
+
+	/* If the classes are the same, the mock finds that lockdep complains. */
+	dma_fence_lock_irqsave(outer, flags);
+	dma_fence_signal_timestamp(&inner->base, ktime_get());
+	dma_fence_unlock_irqrestore(outer, flags);
+
+	dma_fence_signal(outer);
+	dma_fence_put(outer);
+	dma_fence_put(&inner->base);
+}
+
+static void dma_fence_test_signal_completes_notification(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+
+	KUNIT_EXPECT_FALSE(test, test_bit(DMA_FENCE_FLAG_NOTIFIED_BIT, &fence->flags));
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_TRUE(test, test_bit(DMA_FENCE_FLAG_NOTIFIED_BIT, &fence->flags));
+	dma_fence_put(fence);
+}
+
+/*
+ * The lock of a fence whose signaling has completed is not taken: the test has
+ * it, so whoever takes it hangs, or makes lock debugging complain, which the
+ * mock lets the test fail for.
+ */
+static void use_with_lock_held(struct kunit *test, unsigned int flags)
+{
+	const struct mock_use *use = test->param_value;
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	unsigned long irqflags;
+
+	dma_fence_signal(fence);
+
+	dma_fence_lock_irqsave(fence, irqflags);
+	/* With PREEMPT_RT this is not atomic context yet. */
+	preempt_disable();
+	use->use(test, fence);
+	preempt_enable();
+	dma_fence_unlock_irqrestore(fence, irqflags);
+
+	dma_fence_put(fence);
+}
+
+static void dma_fence_test_use_while_inline_lock_held(struct kunit *test)
+{
+	use_with_lock_held(test, 0);
+}
+
+static void dma_fence_test_use_while_extern_lock_held(struct kunit *test)
+{
+	use_with_lock_held(test, MOCK_EXTERN_LOCK);
+}
+
+static void dma_fence_test_use_attached_while_extern_lock_held(struct kunit *test)
+{
+	use_with_lock_held(test, MOCK_EXTERN_LOCK | MOCK_RELEASE);
+}
+
+/*
+ * The lock goes away, while the issuer stays: a fence that keeps its ops for
+ * their release does not keep the lock.
+ */
+static void dma_fence_test_use_after_lock_freed(struct kunit *test)
+{
+	const struct mock_use *use = test->param_value;
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | MOCK_RELEASE);
+	struct mock_fence *mock;
+	spinlock_t *lock;	/* in a block of its own */
+
+	lock = kmalloc(sizeof(*lock), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, lock);
+	spin_lock_init(lock);
+
+	mock = kzalloc(sizeof(*mock), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mock);
+	mock->issuer = issuer;
+	mock->calls = issuer->calls;
+	dma_fence_init(&mock->base, &issuer->ops, lock, issuer->context, 1);
+
+	dma_fence_signal(&mock->base);
+	synchronize_rcu();
+	kfree(lock);
+
+	use->use(test, &mock->base);
+	dma_fence_put(&mock->base);
+	KUNIT_EXPECT_EQ(test, atomic_read(&issuer->calls->release), 1);
+}
+
+/*
+ * An issuer that runs the callbacks by itself says when it is done with them:
+ * until then the lock is needed, and is there, from then on it is not.
+ */
+static void dma_fence_test_lock_left_alone_when_notified(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct mock_cb early = {}, late = {};
+	unsigned long flags;
+	bool early_removed, late_removed;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_fence_add_callback(fence, &early.base, mock_cb_func));
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_fence_add_callback(fence, &late.base, mock_cb_func));
+
+	/* The first step: signaled, the callbacks have yet to run. */
+	set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+	early_removed = dma_fence_remove_callback(fence, &early.base);
+
+	/* The second. */
+	dma_fence_lock_irqsave(fence, flags);
+	list_del_init(&late.base.node);
+	late.base.func(fence, &late.base);
+	dma_fence_set_notified(fence);
+	late_removed = dma_fence_remove_callback(fence, &late.base);
+	dma_fence_unlock_irqrestore(fence, flags);
+
+	KUNIT_EXPECT_TRUE(test, early_removed);
+	KUNIT_EXPECT_EQ(test, atomic_read(&early.count), 0);
+	KUNIT_EXPECT_FALSE(test, late_removed);
+	KUNIT_EXPECT_EQ(test, atomic_read(&late.count), 1);
+	dma_fence_put(fence);
+}
+
+static struct kunit_case dma_fence_lock_tests[] = {
+	KUNIT_CASE(dma_fence_test_size_is_64_bytes),
+	KUNIT_CASE(dma_fence_test_init_without_lock_uses_inline_lock),
+	KUNIT_CASE(dma_fence_test_init_with_lock_uses_that_lock),
+	KUNIT_CASE_PARAM(dma_fence_test_init64_takes_either_lock, mock_lock_gen_params),
+	KUNIT_CASE(dma_fence_test_extern_lock_is_shared),
+	KUNIT_CASE(dma_fence_test_inline_lock_is_private),
+	KUNIT_CASE_PARAM(dma_fence_test_lock_helpers_lock, mock_lock_gen_params),
+	KUNIT_CASE(dma_fence_test_inline_locks_of_two_issuers_nest),
+	KUNIT_CASE_PARAM(dma_fence_test_signal_completes_notification,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_use_while_inline_lock_held,
+			 mock_atomic_use_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_use_while_extern_lock_held,
+			 mock_atomic_use_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_use_attached_while_extern_lock_held,
+			 mock_atomic_use_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_use_after_lock_freed, mock_use_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_lock_left_alone_when_notified,
+			 mock_lock_gen_params),
+	{}
+};
+
+static struct kunit_suite dma_fence_lock_test_suite = {
+	.name = "dma_fence_lock",
+	.test_cases = dma_fence_lock_tests,
+};
+
+kunit_test_suite(dma_fence_lock_test_suite);

@@ -1,0 +1,848 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for sync_file: what user space holds of a fence.
+ *
+ * User space keeps a sync_file as long as it likes, and may ask it anything at
+ * any time: long after the fence has signaled, and after whoever issued the
+ * fence was unloaded. The tests go through the file operations, as system calls
+ * do.
+ */
+
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include <linux/delay.h>
+#include <linux/dma-fence-array.h>
+#include <linux/dma-fence-chain.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/mman.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/sync_file.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+
+#include <uapi/linux/sync_file.h>
+
+#include "mock-issuer.h"
+
+#define SOON	(5 * HZ)
+
+/* As many as the tests ever ask about in one go. */
+#define MAX_INFOS	4
+
+struct attached_kind {
+	const char *name;
+	unsigned int flags;
+};
+
+/* Issuers with one of the deprecated callbacks, who have to stay. */
+static const struct attached_kind attached[] = {
+	{ "inline lock, release", MOCK_RELEASE },
+	{ "inline lock, wait", MOCK_WAIT },
+	{ "external lock, release", MOCK_EXTERN_LOCK | MOCK_RELEASE },
+	{ "external lock, wait", MOCK_EXTERN_LOCK | MOCK_WAIT },
+};
+
+KUNIT_ARRAY_PARAM_DESC(attached, attached, name);
+
+/* An issuer with the kind of lock that this run of a case is about. */
+static struct mock_issuer *create_issuer(struct kunit *test)
+{
+	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
+}
+
+/* A fence that has signaled and whose issuer is gone since. */
+static struct dma_fence *create_detached(struct kunit *test, int error)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+
+	if (error)
+		dma_fence_set_error(fence, error);
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+
+	return fence;
+}
+
+/* Some references are dropped a moment later, from irq_work or a work. */
+static void expect_refs(struct kunit *test, struct dma_fence *fence,
+			unsigned int refs)
+{
+	unsigned long timeout = jiffies + SOON;
+
+	while (kref_read(&fence->refcount) > refs && time_before(jiffies, timeout))
+		fsleep(1000);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
+}
+
+/* Puts the last reference to a fence, whose issuer nobody has asked since. */
+static void put_detached(struct kunit *test, struct dma_fence *fence)
+{
+	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
+	expect_refs(test, fence, 1);
+	dma_fence_put(fence);
+}
+
+/* fput() would leave the work to somebody else, the caller is a kthread. */
+KUNIT_DEFINE_ACTION_WRAPPER(close_file_action, __fput_sync, struct file *);
+
+static struct sync_file *open_sync_file(struct kunit *test,
+					struct dma_fence *fence)
+{
+	struct sync_file *sync_file = sync_file_create(fence);
+
+	KUNIT_ASSERT_NOT_NULL(test, sync_file);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, close_file_action,
+						  sync_file->file));
+
+	return sync_file;
+}
+
+static void close_sync_file(struct kunit *test, struct sync_file *sync_file)
+{
+	kunit_release_action(test, close_file_action, sync_file->file);
+}
+
+/* A descriptor that refers to @file, until it is closed by close_fd(). */
+static int install_fd(struct kunit *test, struct file *file)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	KUNIT_ASSERT_GE(test, fd, 0);
+	fd_install(fd, get_file(file));
+
+	return fd;
+}
+
+/* What somebody who does not wait is told by poll(): all, or nothing at all. */
+static bool is_readable(struct sync_file *sync_file)
+{
+	return vfs_poll(sync_file->file, NULL) == EPOLLIN;
+}
+
+/* What user space passes to the ioctls has to be in the memory of a user. */
+struct user_args {
+	union {
+		struct sync_file_info info;
+		struct sync_merge_data merge;
+		struct sync_set_deadline deadline;
+	};
+	struct sync_fence_info infos[MAX_INFOS];
+};
+
+static struct user_args __user *map_args(struct kunit *test)
+{
+	unsigned long addr;
+
+	if (!IS_ENABLED(CONFIG_MMU))
+		kunit_skip(test, "there is no user memory without an MMU");
+
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, addr, 0);
+	KUNIT_ASSERT_LT(test, addr, TASK_SIZE);
+
+	return (struct user_args __user *)addr;
+}
+
+static long call_ioctl(struct sync_file *sync_file, unsigned int cmd,
+		       void __user *arg)
+{
+	struct file *file = sync_file->file;
+
+	return file->f_op->unlocked_ioctl(file, cmd, (unsigned long)arg);
+}
+
+/* SYNC_IOC_FILE_INFO with room for @count fences. */
+static long get_info(struct kunit *test, struct sync_file *sync_file,
+		     unsigned int count, struct user_args *args)
+{
+	struct user_args __user *user = map_args(test);
+	long ret;
+
+	memset(args, 0, sizeof(*args));
+	args->info.num_fences = count;
+	args->info.sync_fence_info = (uintptr_t)user->infos;
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, args, sizeof(*args)), 0);
+	ret = call_ioctl(sync_file, SYNC_IOC_FILE_INFO, user);
+	KUNIT_ASSERT_EQ(test, copy_from_user(args, user, sizeof(*args)), 0);
+
+	return ret;
+}
+
+/* SYNC_IOC_MERGE; returns the descriptor of the new sync_file, or an error. */
+static long merge(struct kunit *test, struct sync_file *sync_file, int fd,
+		  const char *name)
+{
+	struct user_args __user *user = map_args(test);
+	struct user_args args = {};
+	long ret;
+
+	strscpy(args.merge.name, name);
+	args.merge.fd2 = fd;
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, &args, sizeof(args)), 0);
+	ret = call_ioctl(sync_file, SYNC_IOC_MERGE, user);
+	KUNIT_ASSERT_EQ(test, copy_from_user(&args, user, sizeof(args)), 0);
+
+	return ret ?: args.merge.fence;
+}
+
+/* Merges @a and @b into a sync_file that close_sync_file() closes. */
+static struct sync_file *merge_files(struct kunit *test, struct sync_file *a,
+				     struct sync_file *b, const char *name)
+{
+	int fd = install_fd(test, b->file);
+	long merged = merge(test, a, fd, name);
+	struct file *file;
+
+	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
+	KUNIT_ASSERT_GE(test, merged, 0);
+	file = fget(merged);
+	KUNIT_EXPECT_EQ(test, close_fd(merged), 0);
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, close_file_action, file));
+
+	return file->private_data;
+}
+
+static void set_deadline(struct kunit *test, struct sync_file *sync_file)
+{
+	struct user_args __user *user = map_args(test);
+	struct user_args args = {};
+
+	args.deadline.deadline_ns = ktime_get_ns();
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, &args, sizeof(args)), 0);
+	KUNIT_EXPECT_EQ(test,
+			call_ioctl(sync_file, SYNC_IOC_SET_DEADLINE, user), 0);
+}
+
+static void expect_live(struct kunit *test, const struct sync_fence_info *info)
+{
+	KUNIT_EXPECT_STREQ(test, info->driver_name, "mock-driver");
+	KUNIT_EXPECT_STREQ(test, info->obj_name, "mock-timeline");
+	KUNIT_EXPECT_EQ(test, info->status, 0);
+	KUNIT_EXPECT_EQ(test, info->timestamp_ns, 0);
+}
+
+static void expect_signaled(struct kunit *test, struct dma_fence *fence,
+			    int status, const struct sync_fence_info *info)
+{
+	KUNIT_EXPECT_STREQ(test, info->driver_name, "detached-driver");
+	KUNIT_EXPECT_STREQ(test, info->obj_name, "signaled-timeline");
+	KUNIT_EXPECT_EQ(test, info->status, status);
+	KUNIT_EXPECT_EQ(test, info->timestamp_ns,
+			ktime_to_ns(dma_fence_timestamp(fence)));
+}
+
+/* The name that a sync_file has for want of another, if @size is all the room. */
+static void expect_default_name(struct kunit *test, struct dma_fence *fence,
+				const char *prefix, const char *name,
+				size_t size)
+{
+	char want[64];
+
+	KUNIT_ASSERT_LE(test, size, sizeof(want));
+	snprintf(want, size, "%s%llu-%llu", prefix, fence->context, fence->seqno);
+	KUNIT_EXPECT_STREQ(test, name, want);
+}
+
+/*
+ * SYNC_IOC_FILE_INFO
+ */
+
+static void info_of_a_live_fence(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct user_args args;
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
+	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	expect_default_name(test, fence, "mock-driver-mock-timeline",
+			    args.info.name, sizeof(args.info.name));
+	expect_live(test, &args.infos[0]);
+
+	close_sync_file(test, sync_file);
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+	put_detached(test, fence);
+}
+
+/* What user space has seen as the issuer's names are fixed strings now. */
+static void info_after_the_issuer_is_gone(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct user_args args;
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_live(test, &args.infos[0]);
+
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_signaled(test, fence, 1, &args.infos[0]);
+
+	mock_issuer_destroy(issuer);
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
+	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_default_name(test, fence, "detached-driver-signaled-timeline",
+			    args.info.name, sizeof(args.info.name));
+	expect_signaled(test, fence, 1, &args.infos[0]);
+
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+static void info_of_a_file_made_from_a_detached_fence(struct kunit *test)
+{
+	struct dma_fence *fence = create_detached(test, 0);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct user_args args;
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_signaled(test, fence, 1, &args.infos[0]);
+
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+static void info_shows_the_error_of_a_detached_fence(struct kunit *test)
+{
+	struct dma_fence *fence = create_detached(test, -EIO);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct user_args args;
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.status, -EIO);
+	expect_signaled(test, fence, -EIO, &args.infos[0]);
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 0, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.status, -EIO);
+
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+/* Each member of a container speaks for itself, the rest are left out. */
+static void info_of_a_container(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *gone = create_detached(test, 0);
+	struct dma_fence **members;
+	struct dma_fence_array *array;
+	struct sync_file *sync_file;
+	struct user_args args;
+
+	members = kmalloc_array(2, sizeof(*members), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, members);
+	members[0] = dma_fence_get(gone);
+	members[1] = dma_fence_get(live);
+	array = dma_fence_array_create(2, members, dma_fence_context_alloc(1),
+				       1, false);
+	KUNIT_ASSERT_NOT_NULL(test, array);
+	sync_file = open_sync_file(test, &array->base);
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), -EINVAL);
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 0, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	expect_signaled(test, gone, 1, &args.infos[0]);
+	expect_live(test, &args.infos[1]);
+
+	/* A signaled array still shows what is in it. */
+	dma_fence_signal(live);
+	mock_issuer_destroy(issuer);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&array->base));
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_signaled(test, gone, 1, &args.infos[0]);
+	expect_signaled(test, live, 1, &args.infos[1]);
+
+	dma_fence_put(&array->base);
+	close_sync_file(test, sync_file);
+	put_detached(test, gone);
+	put_detached(test, live);
+}
+
+/* Fences with release or wait keep their issuer, and look the same. */
+static void info_of_an_attached_fence(struct kunit *test)
+{
+	const struct attached_kind *kind = test->param_value;
+	struct mock_issuer *issuer =
+		mock_issuer_create(test, MOCK_ALL_CB | kind->flags);
+	struct mock_calls *calls = mock_issuer_calls(issuer);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct user_args args;
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_live(test, &args.infos[0]);
+	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
+
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_signaled(test, fence, 1, &args.infos[0]);
+	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));
+
+	/* The file has the last reference. */
+	dma_fence_put(fence);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
+	close_sync_file(test, sync_file);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
+			kind->flags & MOCK_RELEASE ? 1 : 0);
+}
+
+/*
+ * Names
+ */
+
+static void name_follows_the_state_of_the_fence(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	char name[64];
+
+	KUNIT_EXPECT_PTR_EQ(test, &name[0],
+			    sync_file_get_name(sync_file, name, sizeof(name)));
+	expect_default_name(test, fence, "mock-driver-mock-timeline", name,
+			    sizeof(name));
+
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+	sync_file_get_name(sync_file, name, sizeof(name));
+	expect_default_name(test, fence, "detached-driver-signaled-timeline",
+			    name, sizeof(name));
+
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+static void name_given_by_user_space_stays(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *gone = create_detached(test, 0);
+	struct sync_file *a = open_sync_file(test, fence);
+	struct sync_file *b = open_sync_file(test, gone);
+	struct sync_file *merged = merge_files(test, a, b, "frame 7");
+	char name[64];
+	struct user_args args;
+
+	KUNIT_EXPECT_STREQ(test, "frame 7",
+			   sync_file_get_name(merged, name, sizeof(name)));
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+	KUNIT_EXPECT_STREQ(test, "frame 7",
+			   sync_file_get_name(merged, name, sizeof(name)));
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, 1, &args), 0);
+	KUNIT_EXPECT_STREQ(test, args.info.name, "frame 7");
+
+	close_sync_file(test, merged);
+	close_sync_file(test, a);
+	close_sync_file(test, b);
+	put_detached(test, fence);
+	put_detached(test, gone);
+}
+
+/*
+ * SYNC_IOC_MERGE
+ */
+
+static void merge_leaves_the_live_fence(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *gone = create_detached(test, 0);
+	struct sync_file *a = open_sync_file(test, gone);
+	struct sync_file *b = open_sync_file(test, live);
+	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct user_args args;
+
+	/* Which needs nothing of those it was made from. */
+	close_sync_file(test, a);
+	close_sync_file(test, b);
+	put_detached(test, gone);
+
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
+	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	expect_live(test, &args.infos[0]);
+	KUNIT_EXPECT_FALSE(test, is_readable(merged));
+
+	dma_fence_signal(live);
+	mock_issuer_destroy(issuer);
+	KUNIT_EXPECT_TRUE(test, is_readable(merged));
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_signaled(test, live, 1, &args.infos[0]);
+
+	close_sync_file(test, merged);
+	put_detached(test, live);
+}
+
+static void merge_of_live_fences_outlives_their_issuers(struct kunit *test)
+{
+	struct mock_issuer *first = create_issuer(test);
+	struct mock_issuer *second = create_issuer(test);
+	struct dma_fence *x = mock_fence_create(first, 1);
+	struct dma_fence *y = mock_fence_create(second, 1);
+	struct sync_file *a = open_sync_file(test, x);
+	struct sync_file *b = open_sync_file(test, y);
+	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct user_args args;
+
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	KUNIT_EXPECT_FALSE(test, is_readable(merged));
+
+	dma_fence_set_error(x, -EIO);
+	dma_fence_signal(x);
+	mock_issuer_destroy(first);
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	KUNIT_EXPECT_EQ(test, args.info.status, -EIO);
+	expect_signaled(test, x, -EIO, &args.infos[0]);
+	expect_live(test, &args.infos[1]);
+
+	dma_fence_signal(y);
+	mock_issuer_destroy(second);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, SOON),
+			0);
+	KUNIT_EXPECT_TRUE(test, is_readable(merged));
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	expect_signaled(test, x, -EIO, &args.infos[0]);
+	expect_signaled(test, y, 1, &args.infos[1]);
+
+	close_sync_file(test, merged);
+	close_sync_file(test, a);
+	close_sync_file(test, b);
+	put_detached(test, x);
+	put_detached(test, y);
+}
+
+static void merge_of_detached_fences_has_signaled(struct kunit *test)
+{
+	struct dma_fence *x = create_detached(test, 0);
+	struct dma_fence *y = create_detached(test, 0);
+	struct sync_file *a = open_sync_file(test, x);
+	struct sync_file *b = open_sync_file(test, y);
+	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct user_args args;
+
+	close_sync_file(test, a);
+	close_sync_file(test, b);
+	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
+	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
+	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	/* The time of the last one: y was signaled after x. */
+	expect_signaled(test, y, 1, &args.infos[0]);
+	KUNIT_EXPECT_TRUE(test, is_readable(merged));
+
+	close_sync_file(test, merged);
+	put_detached(test, x);
+	put_detached(test, y);
+}
+
+static void merge_needs_a_sync_file(struct kunit *test)
+{
+	struct dma_fence *gone = create_detached(test, 0);
+	struct sync_file *sync_file = open_sync_file(test, gone);
+
+	KUNIT_EXPECT_EQ(test, merge(test, sync_file, -1, "merged"), -ENOENT);
+	expect_refs(test, gone, 2);
+
+	close_sync_file(test, sync_file);
+	put_detached(test, gone);
+}
+
+static void fence_of_a_descriptor(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	int fd = install_fd(test, sync_file->file);
+	struct dma_fence *found;
+
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+	found = sync_file_get_fence(fd);
+	KUNIT_EXPECT_PTR_EQ(test, found, fence);
+	dma_fence_put(found);
+	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
+	KUNIT_EXPECT_NULL(test, sync_file_get_fence(fd));
+
+	/* Not only the file: all that is done with a fence otherwise. */
+	mock_fence_use(test, fence);
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+/*
+ * SYNC_IOC_SET_DEADLINE
+ */
+
+static void deadline_reaches_the_issuer_until_the_signal(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_calls *calls = mock_issuer_calls(issuer);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+
+	set_deadline(test, sync_file);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
+
+	dma_fence_signal(fence);
+	set_deadline(test, sync_file);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
+
+	mock_issuer_destroy(issuer);
+	set_deadline(test, sync_file);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
+
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+/*
+ * poll
+ */
+
+/* Somebody who polls one file. */
+struct poller {
+	poll_table table;
+	wait_queue_entry_t entry;
+	wait_queue_head_t *head;
+	atomic_t wakeups;
+};
+
+static int poller_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
+		       void *key)
+{
+	struct poller *poller = container_of(entry, struct poller, entry);
+
+	atomic_inc(&poller->wakeups);
+
+	return 1;
+}
+
+static void poller_queue(struct file *file, wait_queue_head_t *head,
+			 poll_table *table)
+{
+	struct poller *poller = container_of(table, struct poller, table);
+
+	poller->head = head;
+	add_wait_queue(head, &poller->entry);
+}
+
+/* The first poll of @poller, who is on the wait queue from then on. */
+static bool poller_start(struct kunit *test, struct poller *poller,
+			 struct sync_file *sync_file)
+{
+	__poll_t events;
+
+	memset(poller, 0, sizeof(*poller));
+	init_waitqueue_func_entry(&poller->entry, poller_wake);
+	init_poll_funcptr(&poller->table, poller_queue);
+	events = vfs_poll(sync_file->file, &poller->table);
+	KUNIT_ASSERT_NOT_NULL(test, poller->head);
+
+	return events == EPOLLIN;
+}
+
+static void poller_stop(struct poller *poller)
+{
+	remove_wait_queue(poller->head, &poller->entry);
+}
+
+static void poll_wakes_up_at_the_signal(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct poller poller;
+
+	KUNIT_EXPECT_FALSE(test, poller_start(test, &poller, sync_file));
+	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 0);
+	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
+
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 1);
+	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));
+
+	mock_issuer_destroy(issuer);
+	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));
+	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 1);
+
+	poller_stop(&poller);
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+/* Nobody had polled the file before. */
+static void poll_of_a_detached_fence_returns_at_once(struct kunit *test)
+{
+	struct dma_fence *fence = create_detached(test, 0);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct poller poller;
+
+	KUNIT_EXPECT_TRUE(test, poller_start(test, &poller, sync_file));
+	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 1);
+	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));
+
+	poller_stop(&poller);
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
+{
+	struct mock_issuer *first = create_issuer(test);
+	struct mock_issuer *second = create_issuer(test);
+	struct dma_fence *x = mock_fence_create(first, 1);
+	struct dma_fence *y = mock_fence_create(second, 1);
+	struct sync_file *a = open_sync_file(test, x);
+	struct sync_file *b = open_sync_file(test, y);
+	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct poller poller;
+
+	KUNIT_EXPECT_FALSE(test, poller_start(test, &poller, merged));
+	dma_fence_signal(x);
+	mock_issuer_destroy(first);
+	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 0);
+	KUNIT_EXPECT_FALSE(test, is_readable(merged));
+
+	dma_fence_signal(y);
+	mock_issuer_destroy(second);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, SOON),
+			0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 1);
+	KUNIT_EXPECT_TRUE(test, is_readable(merged));
+
+	poller_stop(&poller);
+	close_sync_file(test, merged);
+	close_sync_file(test, a);
+	close_sync_file(test, b);
+	put_detached(test, x);
+	put_detached(test, y);
+}
+
+/*
+ * Closing
+ */
+
+/*
+ * The callback is part of the sync_file: when closing it returns, the callback
+ * neither runs nor will run, or the issuer would write to freed memory.
+ */
+static void close_takes_the_callback_off_a_live_fence(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+
+	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
+	KUNIT_EXPECT_FALSE(test, list_empty(&fence->cb_list));
+	close_sync_file(test, sync_file);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fence->cb_list));
+
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+	put_detached(test, fence);
+}
+
+static void close_after_the_issuer_is_gone(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+
+	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+
+	/* Whose lock used to be taken for it. */
+	close_sync_file(test, sync_file);
+	put_detached(test, fence);
+}
+
+/* The file has the last reference to the fence. */
+static void close_releases_a_detached_fence(struct kunit *test)
+{
+	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_calls *calls = mock_issuer_calls(issuer);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+
+	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+	dma_fence_put(fence);
+
+	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
+	close_sync_file(test, sync_file);
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->late), 0);
+}
+
+static struct kunit_case sync_file_test_cases[] = {
+	KUNIT_CASE_PARAM(info_of_a_live_fence, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(info_after_the_issuer_is_gone, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(info_of_a_file_made_from_a_detached_fence,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(info_shows_the_error_of_a_detached_fence,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(info_of_a_container, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(info_of_an_attached_fence, attached_gen_params),
+	KUNIT_CASE_PARAM(name_follows_the_state_of_the_fence,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(name_given_by_user_space_stays, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(merge_leaves_the_live_fence, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(merge_of_live_fences_outlives_their_issuers,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(merge_of_detached_fences_has_signaled,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(merge_needs_a_sync_file, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(fence_of_a_descriptor, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(deadline_reaches_the_issuer_until_the_signal,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(poll_wakes_up_at_the_signal, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(poll_of_a_detached_fence_returns_at_once,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(poll_of_a_container_wakes_up_at_the_last_signal,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(close_takes_the_callback_off_a_live_fence,
+			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(close_after_the_issuer_is_gone, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(close_releases_a_detached_fence, mock_lock_gen_params),
+	{}
+};
+
+static struct kunit_suite sync_file_test_suite = {
+	.name = "sync_file",
+	.test_cases = sync_file_test_cases,
+};
+
+kunit_test_suite(sync_file_test_suite);
