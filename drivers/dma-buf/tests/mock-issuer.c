@@ -221,6 +221,8 @@ struct mock_calls *mock_issuer_calls(struct mock_issuer *issuer)
 /**
  * mock_calls_total - how often any of the callbacks has been called
  * @calls: the counters
+ *
+ * Return: The sum of all counters.
  */
 int mock_calls_total(struct mock_calls *calls)
 {
@@ -332,6 +334,8 @@ static void mock_seq_init(struct kunit *test, struct seq_file *seq)
  * mock_describe - what dma_fence_describe() writes
  * @test: the running test, at whose end the string goes away
  * @fence: the fence to describe
+ *
+ * Return: The string.
  */
 const char *mock_describe(struct kunit *test, struct dma_fence *fence)
 {
@@ -357,6 +361,8 @@ static const struct mock_lock {
  * @desc: where to write the name of the next
  *
  * For KUNIT_CASE_PARAM().
+ *
+ * Return: The next parameter, or NULL after the last.
  */
 const void *mock_lock_gen_params(const void *prev, char *desc)
 {
@@ -896,6 +902,8 @@ static const struct mock_use mock_uses[] = {
  * @desc: where to write the name of the next
  *
  * For KUNIT_CASE_PARAM().
+ *
+ * Return: The next parameter, or NULL after the last.
  */
 const void *mock_use_gen_params(const void *prev, char *desc)
 {
@@ -914,6 +922,8 @@ const void *mock_use_gen_params(const void *prev, char *desc)
  * @desc: where to write the name of the next
  *
  * Leaves out what is not for atomic context.
+ *
+ * Return: The next parameter, or NULL after the last.
  */
 const void *mock_atomic_use_gen_params(const void *prev, char *desc)
 {

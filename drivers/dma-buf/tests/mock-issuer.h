@@ -38,7 +38,13 @@
  *
  * Outlives the issuer, up to the end of the test.
  *
- * @get_driver_name: calls of that op, and so on
+ * @get_driver_name: calls of that op
+ * @get_timeline_name: likewise
+ * @enable_signaling: likewise
+ * @signaled: likewise
+ * @wait: likewise
+ * @release: likewise
+ * @set_deadline: likewise
  * @late: calls of any op after mock_issuer_destroy() or mock_issuer_retire()
  * @gone: one of these two has been called
  */
