@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test tree export check clean
+.PHONY: help demo test tree export check bench clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -24,5 +24,7 @@ export:	## the commits of that tree back into patches and files
 	@harness/export
 check:	## checkpatch, sparse, gcc W=1, kernel-doc, pahole: what the series adds
 	@harness/check
+bench:	## stock against patched: instructions an operation, bytes an object
+	@harness/bench
 clean:	## removes build/
 	@harness/clean

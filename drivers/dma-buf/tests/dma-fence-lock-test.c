@@ -107,6 +107,31 @@ static void dma_fence_test_inline_lock_is_private(struct kunit *test)
 	dma_fence_put(b);
 }
 
+/* Whoever only asks does not wait for those who work on fences of the timeline. */
+static void dma_fence_test_questions_are_answered_without_lock(struct kunit *test)
+{
+	struct mock_issuer *issuer =
+		mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	unsigned long flags;
+	signed long polled;
+	bool signaled;
+	int status;
+
+	dma_fence_lock_irqsave(fence, flags);
+	signaled = dma_fence_is_signaled(fence);
+	status = dma_fence_get_status(fence);
+	polled = dma_fence_default_wait(fence, false, 0);
+	dma_fence_unlock_irqrestore(fence, flags);
+
+	KUNIT_EXPECT_FALSE(test, signaled);
+	KUNIT_EXPECT_EQ(test, status, 0);
+	KUNIT_EXPECT_EQ(test, polled, 0);
+
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
 static void dma_fence_test_lock_helpers_lock(struct kunit *test)
 {
 	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
@@ -286,6 +311,8 @@ static struct kunit_case dma_fence_lock_tests[] = {
 	KUNIT_CASE_PARAM(dma_fence_test_init64_takes_either_lock, mock_lock_gen_params),
 	KUNIT_CASE(dma_fence_test_extern_lock_is_shared),
 	KUNIT_CASE(dma_fence_test_inline_lock_is_private),
+	KUNIT_CASE_PARAM(dma_fence_test_questions_are_answered_without_lock,
+			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_lock_helpers_lock, mock_lock_gen_params),
 	KUNIT_CASE(dma_fence_test_inline_locks_of_two_issuers_nest),
 	KUNIT_CASE_PARAM(dma_fence_test_signal_completes_notification,

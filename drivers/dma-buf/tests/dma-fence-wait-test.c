@@ -125,18 +125,24 @@ static void dma_fence_test_waiter_is_not_interrupted(struct kunit *test)
 static void dma_fence_test_wait_with_pending_interruption(struct kunit *test)
 {
 	struct dma_fence *fence = fence_create(test);
-	signed long live, signaled;
+	signed long live, live_poll, live_unintr, signaled, signaled_poll;
 
 	allow_signal(SIGUSR1);
 	send_sig(SIGUSR1, current, 1);
 	live = dma_fence_wait_timeout(fence, true, 3);
+	live_poll = dma_fence_wait_timeout(fence, true, 0);
+	live_unintr = dma_fence_wait_timeout(fence, false, 0);
 	dma_fence_signal(fence);
 	signaled = dma_fence_wait_timeout(fence, true, 3);
+	signaled_poll = dma_fence_wait_timeout(fence, true, 0);
 	flush_signals(current);
 	disallow_signal(SIGUSR1);
 
 	KUNIT_EXPECT_EQ(test, live, -ERESTARTSYS);
+	KUNIT_EXPECT_EQ(test, live_poll, -ERESTARTSYS);
+	KUNIT_EXPECT_EQ(test, live_unintr, 0);
 	KUNIT_EXPECT_EQ(test, signaled, 3);
+	KUNIT_EXPECT_EQ(test, signaled_poll, 1);
 	dma_fence_put(fence);
 }
 

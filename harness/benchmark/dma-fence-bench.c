@@ -1,0 +1,956 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What fences cost, stock and patched: one source for both kernels.
+ *
+ * A KUnit suite whose cases measure rather than test, though they check that
+ * each operation did what it is meant to. It is not part of the series, as it
+ * has to run in a kernel without it.
+ *
+ * In QEMU with '-icount shift=0' get_cycles() counts executed instructions.
+ * Whatever else happens (interrupts, a slab that runs empty) only adds to them:
+ * of several rounds the least counts, less the same loop without the operation.
+ *
+ * Results are lines 'bench|<kind>|<lock>|<operation>|<goal>|<value>', with
+ *   kind	insns (instructions an operation), allocs and bytes (an operation)
+ *   lock	external, inline; both, for what does not depend on it
+ *   goal	what harness/bench-report holds the ratio to
+ */
+#include <kunit/test.h>
+
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/dma-fence-array.h>
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/sync_file.h>
+#include <linux/timex.h>
+#include <linux/uaccess.h>
+
+#include <trace/events/kmem.h>
+
+#include <drm/gpu_scheduler.h>
+
+#include <uapi/linux/sync_file.h>
+
+/* Operations in a batch, and batches of which the best counts. */
+#define BATCH	64
+#define ROUNDS	24
+
+#define MANY	16	/* callbacks, or fences in a container */
+#define CHAIN	64
+#define GROWTH	4096	/* the most callbacks or chain nodes */
+#define GROWTH_RESV	1024
+
+/* Goals, see bench-report. */
+#define LIFE	"life"		/* whole lives of fences */
+#define LIVE	"live"		/* one call on a fence that has not signaled */
+#define LOCKED	"locked"	/* on a signaled fence, where stock takes the lock */
+#define FREE	"free"		/* on a signaled fence, where stock does not */
+
+static const char *const kinds_of_lock[] = {
+	"external",
+#ifdef INLINE_LOCK
+	"inline",
+#endif
+};
+
+static void get_lock_desc(const char *const *lock, char *desc)
+{
+	strscpy(desc, *lock, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(lock, kinds_of_lock, get_lock_desc);
+
+/* A driver's timeline, as seen by dma_fence. */
+static DEFINE_SPINLOCK(timeline_lock);	/* of all fences, where external */
+
+/*
+ * As long as the names that a signaled fence answers with, so that where they
+ * are copied it is not their length that is compared.
+ */
+static const char *timeline_driver(struct dma_fence *fence)
+{
+	return "measured-driver";
+}
+
+static const char *timeline_name(struct dma_fence *fence)
+{
+	return "measured-timeline";
+}
+
+static bool timeline_enable_signaling(struct dma_fence *fence)
+{
+	return true;
+}
+
+static bool timeline_signaled(struct dma_fence *fence)
+{
+	return false;
+}
+
+/* A driver with an interrupt for what somebody waits for, and a seqno to look at. */
+static const struct dma_fence_ops polled_ops = {
+	.get_driver_name = timeline_driver,
+	.get_timeline_name = timeline_name,
+	.enable_signaling = timeline_enable_signaling,
+	.signaled = timeline_signaled,
+};
+
+/* A driver that just signals. */
+static const struct dma_fence_ops plain_ops = {
+	.get_driver_name = timeline_driver,
+	.get_timeline_name = timeline_name,
+};
+
+/* What the cases share: a batch of fences, each with room for callbacks. */
+struct bench {
+	const char *lock_kind;
+	spinlock_t *lock;
+	struct dma_fence *fence[GROWTH];
+	struct dma_fence_cb cb[GROWTH];
+	u64 context;
+	unsigned long calls;
+};
+
+static void bench_cb(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+}
+
+/* Fences are memory of their own, from kmalloc. */
+static void alloc_fences(struct kunit *test, unsigned int n)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		b->fence[i] = kzalloc(sizeof(*b->fence[i]), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, b->fence[i]);
+	}
+}
+
+static void init_fence(struct bench *b, unsigned int i, const struct dma_fence_ops *ops)
+{
+	dma_fence_init(b->fence[i], ops, b->lock, b->context + i, 1);
+}
+
+static void make_fences(struct kunit *test, unsigned int n, const struct dma_fence_ops *ops)
+{
+	unsigned int i;
+
+	alloc_fences(test, n);
+	for (i = 0; i < n; i++)
+		init_fence(test->priv, i, ops);
+}
+
+static void signal_fences(struct bench *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		dma_fence_signal(b->fence[i]);
+}
+
+static void put_fences(struct bench *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		dma_fence_put(b->fence[i]);
+}
+
+static void drop_fences(struct bench *b, unsigned int n)
+{
+	signal_fences(b, n);
+	put_fences(b, n);
+}
+
+static void add_callbacks(struct bench *b, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		dma_fence_add_callback(b->fence[i], &b->cb[i], bench_cb);
+}
+
+/* For the statements before or after an operation that need none. */
+#define nothing	do { } while (0)
+
+/*
+ * The least time that the statement @op took of ROUNDS rounds, each between the
+ * statements @before and @after. A macro, so that inline functions are
+ * inlined where they are measured.
+ */
+#define least(before, op, after)					\
+({									\
+	u64 __least = U64_MAX, __t;					\
+	unsigned int __round;						\
+									\
+	for (__round = 0; __round < ROUNDS; __round++) {		\
+		before;							\
+		barrier();						\
+		__t = get_cycles();					\
+		barrier();						\
+		op;							\
+		barrier();						\
+		__t = get_cycles() - __t;				\
+		barrier();						\
+		after;							\
+		__least = min(__least, __t);				\
+	}								\
+	__least;							\
+})
+
+static void result(struct kunit *test, const char *kind, const char *what,
+		   const char *goal, u64 value)
+{
+	struct bench *b = test->priv;
+
+	pr_info("bench|%s|%s|%s|%s|%llu\n", kind, b->lock_kind, what, goal, value);
+}
+
+/* Measures @op over a batch of fences of which fence @i is the current one. */
+#define bench_each(what, goal, before, op, after)			\
+({									\
+	u64 __loop = least(nothing, for (i = 0; i < BATCH; i++) barrier(), nothing);	\
+	u64 __cost = least(before,					\
+			   for (i = 0; i < BATCH; i++) {		\
+				op;					\
+				barrier();				\
+			   }, after);					\
+									\
+	result(test, "insns", what, goal,				\
+	       DIV_ROUND_CLOSEST_ULL(__cost - __loop, BATCH));		\
+})
+
+/* Measures @op as a whole, and what it allocates. */
+#define bench_once(what, goal, before, op, after)			\
+({									\
+	u64 __nothing = least(nothing, nothing, nothing);					\
+	u64 __cost = least(before, op, after);				\
+									\
+	result(test, "insns", what, goal, __cost - __nothing);		\
+	count_allocations(test, what, ({ before; }), ({ op; }), ({ after; })); \
+})
+
+/*
+ * Allocations, as the tracepoints of the allocators see them. On one CPU,
+ * whatever runs meanwhile has been woken by the operation, or is chance: the
+ * least of several runs counts again.
+ */
+struct allocations {
+	bool counting;
+	unsigned int number;
+	size_t bytes;
+};
+
+static void count_kmalloc(void *data, unsigned long call_site, const void *ptr,
+			  size_t bytes_req, size_t bytes_alloc, gfp_t gfp_flags, int node)
+{
+	struct allocations *a = data;
+
+	if (!a->counting)
+		return;
+	a->number++;
+	a->bytes += bytes_alloc;
+}
+
+static void count_cache_alloc(void *data, unsigned long call_site, const void *ptr,
+			      struct kmem_cache *s, gfp_t gfp_flags, int node)
+{
+	struct allocations *a = data;
+
+	if (!a->counting)
+		return;
+	a->number++;
+	a->bytes += ksize(ptr);
+}
+
+#define count_allocations(test, what, before, op, after)		\
+do {									\
+	struct allocations __least = {					\
+		.number = UINT_MAX, .bytes = SIZE_MAX,			\
+	};								\
+	unsigned int __i;						\
+									\
+	for (__i = 0; __i < 4; __i++) {					\
+		struct allocations __a = {};				\
+									\
+		before;							\
+		start_counting(test, &__a);				\
+		op;							\
+		stop_counting(&__a);					\
+		after;							\
+		__least.number = min(__least.number, __a.number);	\
+		__least.bytes = min(__least.bytes, __a.bytes);		\
+	}								\
+	result(test, "allocs", what, "size", __least.number);		\
+	result(test, "bytes", what, "size", __least.bytes);		\
+} while (0)
+
+static void start_counting(struct kunit *test, struct allocations *a)
+{
+	KUNIT_ASSERT_EQ(test, register_trace_kmalloc(count_kmalloc, a), 0);
+	KUNIT_ASSERT_EQ(test, register_trace_kmem_cache_alloc(count_cache_alloc, a), 0);
+	a->counting = true;
+}
+
+static void stop_counting(struct allocations *a)
+{
+	/* To unregister allocates, too. */
+	a->counting = false;
+	unregister_trace_kmem_cache_alloc(count_cache_alloc, a);
+	unregister_trace_kmalloc(count_kmalloc, a);
+	tracepoint_synchronize_unregister();
+}
+
+/* One fence, one call. */
+
+static void bench_live(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	bench_each("init", LIVE,
+		   alloc_fences(test, BATCH),
+		   init_fence(b, i, &polled_ops),
+		   drop_fences(b, BATCH));
+	bench_each("enable signaling", LIVE,
+		   make_fences(test, BATCH, &polled_ops),
+		   dma_fence_enable_sw_signaling(b->fence[i]),
+		   drop_fences(b, BATCH));
+	bench_each("add a callback, which enables signaling", LIVE,
+		   make_fences(test, BATCH, &polled_ops),
+		   b->calls += dma_fence_add_callback(b->fence[i], &b->cb[i], bench_cb),
+		   drop_fences(b, BATCH));
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+
+	make_fences(test, BATCH, &polled_ops);
+	for (i = 0; i < BATCH; i++)
+		dma_fence_enable_sw_signaling(b->fence[i]);
+	bench_each("add a callback", LIVE,
+		   nothing,
+		   b->calls += dma_fence_add_callback(b->fence[i], &b->cb[i], bench_cb),
+		   for (i = 0; i < BATCH; i++)
+			dma_fence_remove_callback(b->fence[i], &b->cb[i]));
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+	bench_each("remove a callback", LIVE,
+		   add_callbacks(b, BATCH),
+		   b->calls += !dma_fence_remove_callback(b->fence[i], &b->cb[i]),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+	bench_each("is_signaled, ops with signaled", LIVE,
+		   nothing,
+		   b->calls += dma_fence_is_signaled(b->fence[i]),
+		   nothing);
+	bench_each("get_status", LIVE,
+		   nothing,
+		   b->calls += dma_fence_get_status(b->fence[i]),
+		   nothing);
+	bench_each("wait with timeout 0", LIVE,
+		   nothing,
+		   b->calls += dma_fence_wait_timeout(b->fence[i], false, 0),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+	drop_fences(b, BATCH);
+
+	make_fences(test, BATCH, &plain_ops);
+	bench_each("is_signaled, ops without", LIVE,
+		   nothing,
+		   b->calls += dma_fence_is_signaled(b->fence[i]),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+	drop_fences(b, BATCH);
+}
+
+static void bench_signal(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int i, k;
+
+	bench_each("signal, 0 callbacks", LIVE,
+		   make_fences(test, BATCH, &polled_ops),
+		   b->calls += !!dma_fence_signal(b->fence[i]),
+		   put_fences(b, BATCH));
+	bench_each("signal, 1 callback", LIVE,
+		   make_fences(test, BATCH, &polled_ops); add_callbacks(b, BATCH),
+		   b->calls += !!dma_fence_signal(b->fence[i]),
+		   put_fences(b, BATCH));
+	bench_each("signal, 16 callbacks", LIVE,
+		   make_fences(test, BATCH, &polled_ops);
+		   for (i = 0; i < BATCH; i++)
+			for (k = 0; k < MANY; k++)
+				dma_fence_add_callback(b->fence[i], &b->cb[i * MANY + k],
+						       bench_cb),
+		   b->calls += !!dma_fence_signal(b->fence[i]),
+		   put_fences(b, BATCH));
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+}
+
+static void bench_life(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	bench_each("init, enable, add, signal, last put", LIFE,
+		   alloc_fences(test, BATCH),
+		   init_fence(b, i, &polled_ops);
+		   dma_fence_enable_sw_signaling(b->fence[i]);
+		   dma_fence_add_callback(b->fence[i], &b->cb[i], bench_cb);
+		   dma_fence_signal(b->fence[i]);
+		   dma_fence_put(b->fence[i]),
+		   nothing);
+}
+
+static void bench_signaled(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	make_fences(test, BATCH, &polled_ops);
+	add_callbacks(b, BATCH);
+	signal_fences(b, BATCH);
+
+	bench_each("signal, signaled", LOCKED, nothing,
+		   b->calls += !dma_fence_signal(b->fence[i]), nothing);
+	bench_each("remove a callback, signaled", LOCKED, nothing,
+		   b->calls += dma_fence_remove_callback(b->fence[i], &b->cb[i]), nothing);
+	bench_each("get_status, signaled", LOCKED, nothing,
+		   b->calls += dma_fence_get_status(b->fence[i]) != 1, nothing);
+	bench_each("wait, signaled", LOCKED, nothing,
+		   b->calls += dma_fence_wait(b->fence[i], false) != 0, nothing);
+	bench_each("enable signaling, signaled", LOCKED, nothing,
+		   dma_fence_enable_sw_signaling(b->fence[i]), nothing);
+	bench_each("is_signaled, signaled", FREE, nothing,
+		   b->calls += !dma_fence_is_signaled(b->fence[i]), nothing);
+	bench_each("add a callback, signaled", FREE, nothing,
+		   b->calls += !dma_fence_add_callback(b->fence[i], &b->cb[i], bench_cb), nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+
+	put_fences(b, BATCH);
+	bench_each("last put", FREE,
+		   make_fences(test, BATCH, &polled_ops); signal_fences(b, BATCH),
+		   dma_fence_put(b->fence[i]), nothing);
+}
+
+/* Many fences. */
+
+static void bench_wait_any(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	u32 index = MANY;
+
+	make_fences(test, MANY, &polled_ops);
+	dma_fence_signal(b->fence[MANY - 1]);
+	bench_once("wait_any of 16, the last one signaled", LIVE,
+		   nothing,
+		   b->calls += dma_fence_wait_any_timeout(b->fence, MANY, false, HZ,
+							  &index) <= 0,
+		   nothing);
+	KUNIT_EXPECT_EQ(test, index, MANY - 1);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+	drop_fences(b, MANY);
+}
+
+/* The array takes its fences over, and the memory that they are listed in. */
+static struct dma_fence *create_array(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct dma_fence_array *array;
+	struct dma_fence **fences;
+
+	fences = kmemdup_array(b->fence, MANY, sizeof(*fences), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fences);
+	array = dma_fence_array_create(MANY, fences, b->context, 1, false);
+	KUNIT_ASSERT_NOT_NULL(test, array);
+
+	return &array->base;
+}
+
+static void bench_array(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct dma_fence *array;
+
+	bench_once("array of 16 made, enabled, signaled, freed", LIFE,
+		   make_fences(test, MANY, &polled_ops),
+		   array = create_array(test);
+		   dma_fence_enable_sw_signaling(array);
+		   signal_fences(b, MANY);
+		   b->calls += !dma_fence_is_signaled(array);
+		   dma_fence_put(array),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+}
+
+/* The chain takes over the references to its fences. */
+static struct dma_fence *create_chain(struct kunit *test, unsigned int n)
+{
+	struct bench *b = test->priv;
+	struct dma_fence *head = NULL;
+	unsigned int i;
+
+	make_fences(test, n, &polled_ops);
+	for (i = 0; i < n; i++) {
+		struct dma_fence_chain *chain = dma_fence_chain_alloc();
+
+		KUNIT_ASSERT_NOT_NULL(test, chain);
+		dma_fence_chain_init(chain, head, b->fence[i], i + 1);
+		head = &chain->base;
+	}
+
+	return head;
+}
+
+static unsigned int walk_chain(struct dma_fence *head)
+{
+	struct dma_fence *iter;
+	unsigned int n = 0;
+
+	dma_fence_chain_for_each(iter, head)
+		n++;
+
+	return n;
+}
+
+static void bench_chain(struct kunit *test)
+{
+	struct dma_fence *head = create_chain(test, CHAIN);
+	unsigned int n = 0;
+
+	bench_once("chain of 64 walked, not signaled", LIVE,
+		   nothing,
+		   n = walk_chain(head),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, n, CHAIN);
+	signal_fences(test->priv, CHAIN);
+	dma_fence_put(head);
+
+	bench_once("chain of 64 walked, signaled, which takes it apart", LIFE,
+		   head = create_chain(test, CHAIN); signal_fences(test->priv, CHAIN),
+		   n = walk_chain(head),
+		   dma_fence_put(head));
+	KUNIT_EXPECT_EQ(test, n, 1);
+}
+
+static void fill_resv(struct kunit *test, struct dma_resv *resv, unsigned int n)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	make_fences(test, n, &polled_ops);
+	dma_resv_init(resv);
+	dma_resv_lock(resv, NULL);
+	KUNIT_ASSERT_EQ(test, dma_resv_reserve_fences(resv, n), 0);
+	for (i = 0; i < n; i++)
+		dma_resv_add_fence(resv, b->fence[i], DMA_RESV_USAGE_READ);
+	dma_resv_unlock(resv);
+}
+
+static void empty_resv(struct kunit *test, struct dma_resv *resv, unsigned int n)
+{
+	drop_fences(test->priv, n);
+	dma_resv_fini(resv);
+}
+
+/* Under RCU, as whoever looks whether a buffer is busy. */
+static unsigned int iterate_resv(struct dma_resv *resv)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	unsigned int n = 0;
+
+	dma_resv_iter_begin(&cursor, resv, DMA_RESV_USAGE_READ);
+	dma_resv_for_each_fence_unlocked(&cursor, fence)
+		n++;
+	dma_resv_iter_end(&cursor);
+
+	return n;
+}
+
+static void bench_resv(struct kunit *test)
+{
+	struct dma_resv resv;
+	unsigned int n = 0;
+
+	fill_resv(test, &resv, MANY);
+	bench_once("dma_resv of 16 iterated, not signaled", LIVE,
+		   nothing,
+		   n = iterate_resv(&resv),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, n, MANY);
+	signal_fences(test->priv, MANY);
+	bench_once("dma_resv of 16 iterated, signaled", FREE,
+		   nothing,
+		   n = iterate_resv(&resv),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, n, 0);
+	empty_resv(test, &resv, MANY);
+}
+
+/* What user space passes to the ioctls has to be in the memory of a user. */
+struct user_args {
+	union {
+		struct sync_file_info info;
+		struct sync_merge_data merge;
+	};
+	struct sync_fence_info infos[2];
+};
+
+static void bench_sync_file(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	struct sync_file *file[2], *file2;
+	struct user_args __user *user;
+	struct user_args args = {};
+	int fd;
+
+	user = (struct user_args __user *)
+		kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			      MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)user);
+
+	make_fences(test, 2, &polled_ops);
+	bench_once("sync_file made and closed", LIVE,
+		   nothing,
+		   file2 = sync_file_create(b->fence[0]);
+		   __fput_sync(file2->file),
+		   nothing);
+
+	file[0] = sync_file_create(b->fence[0]);
+	file[1] = sync_file_create(b->fence[1]);
+	KUNIT_ASSERT_NOT_NULL(test, file[0]);
+	KUNIT_ASSERT_NOT_NULL(test, file[1]);
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	KUNIT_ASSERT_GE(test, fd, 0);
+	fd_install(fd, file[1]->file);
+
+	args.merge.fd2 = fd;
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, &args, sizeof(args)), 0);
+	bench_once("sync_files merged, the result closed", LIVE,
+		   nothing,
+		   b->calls += file[0]->file->f_op->unlocked_ioctl(file[0]->file, SYNC_IOC_MERGE,
+								   (unsigned long)user);
+		   get_user(args.merge.fence, &user->merge.fence);
+		   __fput_sync(file_close_fd(args.merge.fence)),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+
+	memset(&args, 0, sizeof(args));
+	args.info.num_fences = 1;
+	args.info.sync_fence_info = (uintptr_t)user->infos;
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, &args, sizeof(args)), 0);
+	bench_once("sync_file queried, not signaled", LIVE,
+		   nothing,
+		   b->calls += file[0]->file->f_op->unlocked_ioctl(file[0]->file,
+								   SYNC_IOC_FILE_INFO,
+								   (unsigned long)user),
+		   nothing);
+	signal_fences(b, 2);
+	bench_once("sync_file queried, signaled", FREE,
+		   nothing,
+		   b->calls += file[0]->file->f_op->unlocked_ioctl(file[0]->file,
+								   SYNC_IOC_FILE_INFO,
+								   (unsigned long)user),
+		   nothing);
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+
+	__fput_sync(file[0]->file);
+	__fput_sync(file_close_fd(fd));
+	put_fences(b, 2);
+}
+
+/* A job, on a ring that is always ready: run_job hands out a fence of the batch. */
+struct bench_job {
+	struct drm_sched_job base;
+	struct dma_fence *parent;
+	struct completion ran, freed;
+};
+
+static struct bench_job *to_bench_job(struct drm_sched_job *job)
+{
+	return container_of(job, struct bench_job, base);
+}
+
+static struct dma_fence *bench_run_job(struct drm_sched_job *sched_job)
+{
+	struct bench_job *job = to_bench_job(sched_job);
+
+	complete(&job->ran);
+	return dma_fence_get(job->parent);
+}
+
+static enum drm_gpu_sched_stat bench_timedout_job(struct drm_sched_job *sched_job)
+{
+	return DRM_GPU_SCHED_STAT_NOMINAL;
+}
+
+static void bench_free_job(struct drm_sched_job *sched_job)
+{
+	struct bench_job *job = to_bench_job(sched_job);
+
+	drm_sched_job_cleanup(sched_job);
+	complete(&job->freed);
+}
+
+static const struct drm_sched_backend_ops bench_sched_ops = {
+	.run_job = bench_run_job,
+	.timedout_job = bench_timedout_job,
+	.free_job = bench_free_job,
+};
+
+static int run_one_job(struct bench_job *job, struct drm_sched_entity *entity)
+{
+	int ret = drm_sched_job_init(&job->base, entity, 1, NULL, 0);
+
+	if (ret)
+		return ret;
+	drm_sched_job_arm(&job->base);
+	drm_sched_entity_push_job(&job->base);
+	wait_for_completion(&job->ran);
+	dma_fence_signal(job->parent);
+	wait_for_completion(&job->freed);
+
+	return 0;
+}
+
+static void bench_scheduler(struct kunit *test)
+{
+	const struct drm_sched_init_args args = {
+		.ops = &bench_sched_ops,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
+		.credit_limit = 1,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.name = "bench",
+	};
+	struct drm_gpu_scheduler *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
+	struct drm_sched_entity *entity = kunit_kzalloc(test, sizeof(*entity), GFP_KERNEL);
+	struct bench_job *job = kunit_kzalloc(test, sizeof(*job), GFP_KERNEL);
+	struct bench *b = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, sched);
+	KUNIT_ASSERT_NOT_NULL(test, entity);
+	KUNIT_ASSERT_NOT_NULL(test, job);
+	init_completion(&job->ran);
+	init_completion(&job->freed);
+	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
+	KUNIT_ASSERT_EQ(test, drm_sched_entity_init(entity, DRM_SCHED_PRIORITY_NORMAL,
+						    &sched, 1, NULL), 0);
+
+	bench_once("scheduler job, from init to free", LIFE,
+		   make_fences(test, 1, &polled_ops); job->parent = b->fence[0],
+		   b->calls += run_one_job(job, entity),
+		   put_fences(b, 1));
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+
+	drm_sched_entity_destroy(entity);
+	drm_sched_fini(sched);
+}
+
+/* Growth: the same curve as stock or better. */
+
+static void growth(struct kunit *test, const char *what, unsigned int n, u64 cost)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "%s, %u", what, n);
+	result(test, "growth", line, "growth", cost);
+}
+
+static void bench_growth_callbacks(struct kunit *test)
+{
+	struct bench *b = test->priv;
+	unsigned int n, i;
+
+	for (n = 1; n <= GROWTH; n *= 4)
+		growth(test, "callbacks added and called", n,
+		       least(make_fences(test, 1, &polled_ops),
+			     for (i = 0; i < n; i++)
+				dma_fence_add_callback(b->fence[0], &b->cb[i], bench_cb);
+			     dma_fence_signal(b->fence[0]),
+			     put_fences(b, 1)));
+}
+
+static void bench_growth_chain(struct kunit *test)
+{
+	unsigned int n;
+
+	for (n = 1; n <= GROWTH; n *= 4) {
+		struct dma_fence *head = create_chain(test, n);
+
+		growth(test, "chain nodes walked", n, least(nothing, walk_chain(head), nothing));
+		signal_fences(test->priv, n);
+		dma_fence_put(head);
+	}
+}
+
+static void bench_growth_resv(struct kunit *test)
+{
+	struct dma_resv resv;
+	unsigned int n;
+
+	for (n = 1; n <= GROWTH_RESV; n *= 4) {
+		fill_resv(test, &resv, n);
+		growth(test, "dma_resv fences iterated", n, least(nothing, iterate_resv(&resv), nothing));
+		empty_resv(test, &resv, n);
+	}
+}
+
+static int bench_init(struct kunit *test)
+{
+	struct bench *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+
+	if (!b)
+		return -ENOMEM;
+	b->lock_kind = "both";
+	if (test->param_value) {
+		b->lock_kind = *(const char *const *)test->param_value;
+		if (!strcmp(b->lock_kind, "external"))
+			b->lock = &timeline_lock;
+	}
+	b->context = dma_fence_context_alloc(GROWTH);
+	test->priv = b;
+
+	return 0;
+}
+
+static struct kunit_case bench_cases[] = {
+	KUNIT_CASE_PARAM(bench_live, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_signal, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_life, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_signaled, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_wait_any, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_array, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_chain, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_resv, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_sync_file, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_scheduler, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_growth_callbacks, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_growth_chain, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_growth_resv, lock_gen_params),
+	{}
+};
+
+static struct kunit_suite bench_suite = {
+	.name = "dma_fence_bench",
+	.init = bench_init,
+	.test_cases = bench_cases,
+};
+
+/*
+ * Contention: each thread lives through one fence after the other, all of one
+ * timeline. Nobody shares a fence; what they share is the timeline's lock, if
+ * it is the fences' lock.
+ */
+
+#define SLICE_MS	40
+#define SLICES		15
+#define MAX_THREADS	4
+
+struct contender {
+	spinlock_t *lock;
+	struct task_struct *task;
+	struct dma_fence fence;
+	struct dma_fence_cb cb;
+	unsigned long lives;
+} ____cacheline_aligned;
+
+/* In jiffies. Without preemption nobody else could end the slice. */
+static unsigned long slice_start, slice_end;
+
+static int contend(void *data)
+{
+	struct contender *c = data;
+
+	while (time_before(jiffies, slice_start))
+		cpu_relax();
+	while (time_before(jiffies, slice_end)) {
+		dma_fence_init(&c->fence, &polled_ops, c->lock, 1, 1);
+		dma_fence_enable_sw_signaling(&c->fence);
+		dma_fence_add_callback(&c->fence, &c->cb, bench_cb);
+		dma_fence_signal(&c->fence);
+		c->lives++;
+	}
+
+	/* Until its kthread_stop(). */
+	while (!kthread_should_stop())
+		schedule_timeout_uninterruptible(1);
+
+	return 0;
+}
+
+/* The lives of fences that @threads got through in a slice of time. */
+static unsigned long run_slice(struct kunit *test, struct contender *c,
+			       unsigned int threads, spinlock_t *lock)
+{
+	unsigned long lives = 0;
+	unsigned int i;
+
+	for (i = 0; i < threads; i++) {
+		c[i].lock = lock;
+		c[i].lives = 0;
+		c[i].task = kthread_create(contend, &c[i], "contender/%u", i);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, c[i].task);
+		kthread_bind(c[i].task, i);
+	}
+
+	slice_start = jiffies + 2;
+	slice_end = slice_start + msecs_to_jiffies(SLICE_MS);
+	for (i = 0; i < threads; i++)
+		wake_up_process(c[i].task);
+	/* One that is to stop before it has begun would not begin. */
+	schedule_timeout_uninterruptible(slice_end + 1 - jiffies);
+	for (i = 0; i < threads; i++) {
+		kthread_stop(c[i].task);
+		lives += c[i].lives;
+	}
+
+	return lives;
+}
+
+static void bench_contention(struct kunit *test)
+{
+	struct contender *c = kunit_kcalloc(test, MAX_THREADS, sizeof(*c), GFP_KERNEL);
+	unsigned int threads, slice;
+
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	if (num_online_cpus() < MAX_THREADS)
+		kunit_skip(test, "there are %u CPUs, this wants %u",
+			   num_online_cpus(), MAX_THREADS);
+	if (ARRAY_SIZE(kinds_of_lock) < 2)
+		kunit_skip(test, "this kernel's fences have no lock of their own");
+
+	/* In turn, so that whatever else the machine does hits both alike. */
+	for (threads = 1; threads <= MAX_THREADS; threads++) {
+		for (slice = 0; slice < SLICES; slice++) {
+			unsigned long shared = run_slice(test, c, threads, &timeline_lock);
+			unsigned long own = run_slice(test, c, threads, NULL);
+
+			pr_info("bench|contention|both|%u||%lu %lu\n", threads, shared, own);
+		}
+	}
+}
+
+static struct kunit_case contention_cases[] = {
+	KUNIT_CASE_SLOW(bench_contention),
+	{}
+};
+
+static struct kunit_suite contention_suite = {
+	.name = "dma_fence_contention",
+	.test_cases = contention_cases,
+};
+
+kunit_test_suites(&bench_suite, &contention_suite);
+
+MODULE_DESCRIPTION("What DMA fences cost");
+MODULE_LICENSE("GPL");
