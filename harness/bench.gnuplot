@@ -3,8 +3,8 @@
 stock = '#888888'; external = '#1f77b4'; inline = '#2ca02c'
 
 do for [out in "svg png"] {
-	if (out eq "svg") { set terminal svg size 1500,1100 font 'sans,11' background 'white' }
-	else { set terminal pngcairo size 1500,1100 font 'sans,10' }
+	if (out eq "svg") { set terminal svg size 1500,1100 font 'sans,11' noenhanced background 'white' }
+	else { set terminal pngcairo size 1500,1100 font 'sans,10' noenhanced }
 	set output 'bench.'.out
 
 	set multiplot
@@ -19,13 +19,15 @@ do for [out in "svg png"] {
 	set xtics rotate by -35 left scale 0
 	set yrange [0:*]
 
-	set size 0.62,0.55; set origin 0,0.45
+	set size 0.6,0.55; set origin 0,0.45
+	set rmargin 12
 	set title 'Instructions a call: stock, and patched with either lock'
 	plot 'bench.dat' index 0 using 2:xtic(1) title 'stock' lc rgb stock, \
 		'' index 0 using 3 title 'patched, external lock' lc rgb external, \
 		'' index 0 using 4 title 'patched, inline lock' lc rgb inline
 
-	set size 0.38,0.55; set origin 0.62,0.45
+	set size 0.4,0.55; set origin 0.6,0.45
+	set rmargin 26
 	set title 'Composed of many calls: instructions, of stock'
 	set key bottom left opaque
 	plot 'bench.dat' index 1 using 2:xtic(1) title 'stock' lc rgb stock, \
@@ -33,13 +35,15 @@ do for [out in "svg png"] {
 		'' index 1 using 4 title 'inline' lc rgb inline
 
 	set style data linespoints
+	set rmargin 5
+	set format y '%.0f'
 	set xtics norotate autofreq scale 1
 	set logscale xy
 	set yrange [*:*]
 	set key top left
 	do for [i = 0:2] {
 		set size 0.25,0.42; set origin 0.25 * i,0.01
-		set title word("callbacks chain-nodes dma\\_resv-fences", i + 1).': instructions by number'
+		set title word("callbacks chain-nodes dma_resv-fences", i + 1).': instructions by number'
 		plot 'bench.dat' index i + 2 using 1:2 title 'stock' lc rgb stock lw 4, \
 			'' index i + 2 using 1:3 title 'external' lc rgb external, \
 			'' index i + 2 using 1:4 title 'inline' lc rgb inline
