@@ -9,10 +9,11 @@ do for [out in "svg png"] {
 
 	set multiplot
 	set style fill solid noborder
-	set key top left
+	set key inside top left vertical
 	set grid ytics lt 0
 	set boxwidth 0.9
 	unset logscale
+	set format y '%g'
 
 	set style data histogram
 	set style histogram clustered gap 1
@@ -29,7 +30,7 @@ do for [out in "svg png"] {
 	set size 0.4,0.55; set origin 0.6,0.45
 	set rmargin 26
 	set title 'Composed of many calls: instructions, of stock'
-	set key bottom left opaque
+	set key outside top center horizontal
 	plot 'bench.dat' index 1 using 2:xtic(1) title 'stock' lc rgb stock, \
 		'' index 1 using 3 title 'external' lc rgb external, \
 		'' index 1 using 4 title 'inline' lc rgb inline
@@ -40,7 +41,7 @@ do for [out in "svg png"] {
 	set xtics norotate autofreq scale 1
 	set logscale xy
 	set yrange [*:*]
-	set key top left
+	set key inside top left vertical
 	do for [i = 0:2] {
 		set size 0.25,0.42; set origin 0.25 * i,0.01
 		set title word("callbacks chain-nodes dma_resv-fences", i + 1).': instructions by number'
@@ -50,8 +51,9 @@ do for [out in "svg png"] {
 	}
 
 	unset logscale
+	set format y '%g'
 	set size 0.25,0.42; set origin 0.75,0.01
-	set title 'threads: throughput, a lock each of one lock'
+	set title 'by threads: throughput with a lock each, of one lock'
 	set yrange [0:*]
 	set xrange [0.5:4.5]
 	set xtics 1
