@@ -13,7 +13,6 @@ do for [out in "svg png"] {
 	set grid ytics lt 0
 	set boxwidth 0.9
 	unset logscale
-	set format y '%g'
 
 	set style data histogram
 	set style histogram clustered gap 1
@@ -37,23 +36,21 @@ do for [out in "svg png"] {
 
 	set style data linespoints
 	set rmargin 5
-	set format y '%.0f'
 	set xtics norotate autofreq scale 1
-	set logscale xy
-	set yrange [*:*]
-	set key inside top left vertical
+	set logscale x 4
+	set yrange [0:1.2]
+	set key inside bottom left vertical
 	do for [i = 0:2] {
 		set size 0.25,0.42; set origin 0.25 * i,0.01
-		set title word("callbacks chain-nodes dma_resv-fences", i + 1).': instructions by number'
-		plot 'bench.dat' index i + 2 using 1:2 title 'stock' lc rgb stock lw 4, \
-			'' index i + 2 using 1:3 title 'external' lc rgb external, \
-			'' index i + 2 using 1:4 title 'inline' lc rgb inline
+		set title word("callbacks chain-nodes dma_resv-fences", i + 1).', by number: instructions, of stock'
+		plot 'bench.dat' index i + 2 using 1:2 title 'external' lc rgb external lw 2, \
+			'' index i + 2 using 1:3 title 'inline' lc rgb inline lw 2, \
+			1 notitle lc rgb stock
 	}
 
 	unset logscale
-	set format y '%g'
 	set size 0.25,0.42; set origin 0.75,0.01
-	set title 'by threads: throughput with a lock each, of one lock'
+	set title 'by threads, on '.cores.' cores: throughput with a lock each, of one lock'
 	set yrange [0:*]
 	set xrange [0.5:4.5]
 	set xtics 1
