@@ -11,7 +11,6 @@
 #include <linux/cpumask.h>
 #include <linux/dma-fence.h>
 #include <linux/kthread.h>
-#include <linux/trace_events.h>
 
 #include <trace/events/dma_fence.h>
 
@@ -182,17 +181,9 @@ static void dma_fence_test_describe_done(struct kunit *test)
 
 /* Tracepoints */
 
-static int trace_switch(bool on)
-{
-	if (!IS_ENABLED(CONFIG_EVENT_TRACING))
-		return -EOPNOTSUPP;
-
-	return trace_set_clr_event("dma_fence", NULL, on);
-}
-
 static void trace_switch_off(void *unused)
 {
-	trace_switch(false);
+	mock_trace_switch(false);
 }
 
 static void trace_start(struct kunit *test)
@@ -200,7 +191,7 @@ static void trace_start(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_EVENT_TRACING))
 		kunit_skip(test, "needs CONFIG_EVENT_TRACING");
 
-	KUNIT_ASSERT_EQ(test, trace_switch(true), 0);
+	KUNIT_ASSERT_EQ(test, mock_trace_switch(true), 0);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, trace_switch_off, NULL));
 }
@@ -365,7 +356,7 @@ static int switch_thread(void *data)
 	int *switched = data;
 
 	while (!kthread_should_stop()) {
-		if (trace_switch(*switched & 1))
+		if (mock_trace_switch(*switched & 1))
 			break;
 		WRITE_ONCE(*switched, *switched + 1);
 		schedule_timeout_uninterruptible(1);

@@ -14,6 +14,7 @@
 
 #include <linux/completion.h>
 #include <linux/debug_locks.h>
+#include <linux/delay.h>
 #include <linux/dma-fence-array.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence-unwrap.h>
@@ -22,11 +23,14 @@
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/poison.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
+#include <linux/trace_events.h>
 
 #include <drm/drm_syncobj.h>
 
@@ -37,18 +41,20 @@ static struct mock_fence *to_mock_fence(struct dma_fence *fence)
 	return container_of(fence, struct mock_fence, base);
 }
 
-static void mock_called(struct mock_calls *calls, atomic_t *counter)
+static void mock_called(struct mock_fence *mock, atomic_t *counter)
 {
 	atomic_inc(counter);
-	if (READ_ONCE(calls->gone))
-		atomic_inc(&calls->late);
+	if (READ_ONCE(mock->calls->gone))
+		atomic_inc(&mock->calls->late);
+	else if (mock->issuer->delay)
+		udelay(mock->issuer->delay);
 }
 
 static const char *mock_get_driver_name(struct dma_fence *fence)
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->get_driver_name);
+	mock_called(mock, &mock->calls->get_driver_name);
 	return mock->issuer->driver_name;
 }
 
@@ -56,7 +62,7 @@ static const char *mock_get_timeline_name(struct dma_fence *fence)
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->get_timeline_name);
+	mock_called(mock, &mock->calls->get_timeline_name);
 	return mock->issuer->timeline_name;
 }
 
@@ -64,7 +70,7 @@ static bool mock_enable_signaling(struct dma_fence *fence)
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->enable_signaling);
+	mock_called(mock, &mock->calls->enable_signaling);
 	dma_fence_assert_held(fence);
 
 	if (!(mock->issuer->flags & MOCK_ENABLE_FAILS))
@@ -79,7 +85,7 @@ static bool mock_signaled(struct dma_fence *fence)
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->signaled);
+	mock_called(mock, &mock->calls->signaled);
 	return READ_ONCE(mock->issuer->completed);
 }
 
@@ -88,7 +94,7 @@ static signed long mock_wait(struct dma_fence *fence, bool intr,
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->wait);
+	mock_called(mock, &mock->calls->wait);
 	return dma_fence_default_wait(fence, intr, timeout);
 }
 
@@ -96,7 +102,7 @@ static void mock_release(struct dma_fence *fence)
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->release);
+	mock_called(mock, &mock->calls->release);
 	dma_fence_free(fence);
 }
 
@@ -104,16 +110,89 @@ static void mock_set_deadline(struct dma_fence *fence, ktime_t deadline)
 {
 	struct mock_fence *mock = to_mock_fence(fence);
 
-	mock_called(mock->calls, &mock->calls->set_deadline);
+	mock_called(mock, &mock->calls->set_deadline);
 }
 
-static void mock_issuer_free(void *data)
+/**
+ * mock_issuer_alloc - create an issuer that the caller frees
+ * @calls: where its callbacks count
+ * @flags: MOCK_*
+ *
+ * For those who need more issuers than a test could keep until its end; all
+ * others use mock_issuer_create().
+ *
+ * Return: The issuer, for mock_issuer_free() or mock_issuer_free_rcu(), or NULL
+ * without memory.
+ */
+struct mock_issuer *mock_issuer_alloc(struct mock_calls *calls, unsigned int flags)
+{
+	struct mock_issuer *issuer;
+
+	issuer = kzalloc(sizeof(*issuer), GFP_KERNEL);
+	if (!issuer)
+		return NULL;
+
+	issuer->calls = calls;
+	issuer->flags = flags;
+	issuer->context = dma_fence_context_alloc(1);
+	spin_lock_init(&issuer->lock);
+	strscpy(issuer->driver_name, "mock-driver");
+	strscpy(issuer->timeline_name, "mock-timeline");
+
+	issuer->ops.get_driver_name = mock_get_driver_name;
+	issuer->ops.get_timeline_name = mock_get_timeline_name;
+	if (flags & (MOCK_ENABLE_CB | MOCK_ENABLE_FAILS))
+		issuer->ops.enable_signaling = mock_enable_signaling;
+	if (flags & MOCK_SIGNALED_CB)
+		issuer->ops.signaled = mock_signaled;
+	if (flags & MOCK_WAIT)
+		issuer->ops.wait = mock_wait;
+	if (flags & MOCK_RELEASE)
+		issuer->ops.release = mock_release;
+	if (flags & MOCK_DEADLINE_CB)
+		issuer->ops.set_deadline = mock_set_deadline;
+
+	return issuer;
+}
+
+/**
+ * mock_issuer_free - free an issuer at once
+ * @issuer: the issuer, a grace period after its fences have been signaled
+ *
+ * Not all that watches over memory is KASAN: what was there is overwritten, so
+ * that a late caller of an op jumps to nowhere, and a late name says so.
+ */
+void mock_issuer_free(struct mock_issuer *issuer)
+{
+	memset(issuer, POISON_FREE, sizeof(*issuer));
+	strscpy(issuer->driver_name, "freed-driver");
+	strscpy(issuer->timeline_name, "freed-timeline");
+	kfree(issuer);
+}
+
+static void mock_issuer_rcu_func(struct rcu_head *rcu)
+{
+	mock_issuer_free(container_of(rcu, struct mock_issuer, rcu));
+}
+
+/**
+ * mock_issuer_free_rcu - free an issuer after a grace period
+ * @issuer: the issuer, all of whose fences have been signaled
+ *
+ * Does not wait; rcu_barrier() does.
+ */
+void mock_issuer_free_rcu(struct mock_issuer *issuer)
+{
+	call_rcu(&issuer->rcu, mock_issuer_rcu_func);
+}
+
+static void mock_issuer_free_action(void *data)
 {
 	struct mock_issuer *issuer = data;
 
 	synchronize_rcu();
 	WRITE_ONCE(issuer->calls->gone, true);
-	kfree(issuer);
+	mock_issuer_free(issuer);
 }
 
 /*
@@ -151,31 +230,11 @@ struct mock_issuer *mock_issuer_create(struct kunit *test, unsigned int flags)
 	calls = kunit_kzalloc(test, sizeof(*calls), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, calls);
 
-	issuer = kzalloc(sizeof(*issuer), GFP_KERNEL);
+	issuer = mock_issuer_alloc(calls, flags);
 	KUNIT_ASSERT_NOT_NULL(test, issuer);
-
-	issuer->calls = calls;
 	issuer->test = test;
-	issuer->flags = flags;
-	issuer->context = dma_fence_context_alloc(1);
-	spin_lock_init(&issuer->lock);
-	strscpy(issuer->driver_name, "mock-driver");
-	strscpy(issuer->timeline_name, "mock-timeline");
 
-	issuer->ops.get_driver_name = mock_get_driver_name;
-	issuer->ops.get_timeline_name = mock_get_timeline_name;
-	if (flags & (MOCK_ENABLE_CB | MOCK_ENABLE_FAILS))
-		issuer->ops.enable_signaling = mock_enable_signaling;
-	if (flags & MOCK_SIGNALED_CB)
-		issuer->ops.signaled = mock_signaled;
-	if (flags & MOCK_WAIT)
-		issuer->ops.wait = mock_wait;
-	if (flags & MOCK_RELEASE)
-		issuer->ops.release = mock_release;
-	if (flags & MOCK_DEADLINE_CB)
-		issuer->ops.set_deadline = mock_set_deadline;
-
-	ret = kunit_add_action_or_reset(test, mock_issuer_free, issuer);
+	ret = kunit_add_action_or_reset(test, mock_issuer_free_action, issuer);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 
 	return issuer;
@@ -191,7 +250,7 @@ struct mock_issuer *mock_issuer_create(struct kunit *test, unsigned int flags)
  */
 void mock_issuer_destroy(struct mock_issuer *issuer)
 {
-	kunit_release_action(issuer->test, mock_issuer_free, issuer);
+	kunit_release_action(issuer->test, mock_issuer_free_action, issuer);
 }
 
 /**
@@ -236,13 +295,14 @@ int mock_calls_total(struct mock_calls *calls)
 }
 
 /**
- * mock_fence_create - issue a fence
+ * mock_fence_alloc - issue a fence, or fail
  * @issuer: the issuer
  * @seqno: the seqno of the fence
  *
- * Return: The fence, whose one reference is the caller's.
+ * Return: The fence, whose one reference is the caller's, or NULL without
+ * memory.
  */
-struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno)
+struct dma_fence *mock_fence_alloc(struct mock_issuer *issuer, u64 seqno)
 {
 	bool external = issuer->flags & MOCK_EXTERN_LOCK;
 	spinlock_t *lock = external ? &issuer->lock : NULL;
@@ -251,7 +311,8 @@ struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno)
 	BUILD_BUG_ON(offsetof(struct mock_fence, base));
 
 	mock = kzalloc(sizeof(*mock), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(issuer->test, mock);
+	if (!mock)
+		return NULL;
 
 	mock->issuer = issuer;
 	mock->calls = issuer->calls;
@@ -263,6 +324,22 @@ struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno)
 			       issuer->context, seqno);
 
 	return &mock->base;
+}
+
+/**
+ * mock_fence_create - issue a fence
+ * @issuer: the issuer, from mock_issuer_create()
+ * @seqno: the seqno of the fence
+ *
+ * Return: The fence, whose one reference is the caller's.
+ */
+struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno)
+{
+	struct dma_fence *fence = mock_fence_alloc(issuer, seqno);
+
+	KUNIT_ASSERT_NOT_NULL(issuer->test, fence);
+
+	return fence;
 }
 
 /**
@@ -384,6 +461,20 @@ const void *mock_lock_gen_params(const void *prev, char *desc)
 unsigned int mock_lock_flags(struct kunit *test)
 {
 	return ((const struct mock_lock *)test->param_value)->flags;
+}
+
+/**
+ * mock_trace_switch - switch the events of dma_fence on or off
+ * @on: which of the two
+ *
+ * Return: 0, or an error, without CONFIG_EVENT_TRACING for instance.
+ */
+int mock_trace_switch(bool on)
+{
+	if (!IS_ENABLED(CONFIG_EVENT_TRACING))
+		return -EOPNOTSUPP;
+
+	return trace_set_clr_event("dma_fence", NULL, on);
 }
 
 /**

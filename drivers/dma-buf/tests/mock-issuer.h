@@ -70,9 +70,11 @@ struct mock_calls {
  * @context: the context of its fences
  * @flags: MOCK_*
  * @completed: what signaled returns
+ * @delay: how many microseconds every op takes
  * @enable_error: if not 0, an enable_signaling that fails sets this error
  * @calls: the counters, which are not part of the block
- * @test: the running test
+ * @test: the running test, of an issuer from mock_issuer_create()
+ * @rcu: for mock_issuer_free_rcu()
  */
 struct mock_issuer {
 	struct dma_fence_ops ops;
@@ -83,8 +85,10 @@ struct mock_issuer {
 	unsigned int flags;
 	bool completed;
 	int enable_error;
+	unsigned int delay;
 	struct mock_calls *calls;
 	struct kunit *test;
+	struct rcu_head rcu;
 };
 
 /**
@@ -100,12 +104,17 @@ struct mock_fence {
 	struct mock_calls *calls;
 };
 
+struct mock_issuer *mock_issuer_alloc(struct mock_calls *calls, unsigned int flags);
+void mock_issuer_free(struct mock_issuer *issuer);
+void mock_issuer_free_rcu(struct mock_issuer *issuer);
+
 struct mock_issuer *mock_issuer_create(struct kunit *test, unsigned int flags);
 void mock_issuer_destroy(struct mock_issuer *issuer);
 void mock_issuer_retire(struct mock_issuer *issuer);
 struct mock_calls *mock_issuer_calls(struct mock_issuer *issuer);
 int mock_calls_total(struct mock_calls *calls);
 
+struct dma_fence *mock_fence_alloc(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flags);
 
@@ -143,6 +152,8 @@ unsigned int mock_lock_flags(struct kunit *test);
 void mock_expect_names(struct kunit *test, struct dma_fence *fence,
 		       const char *driver, const char *timeline);
 const char *mock_describe(struct kunit *test, struct dma_fence *fence);
+
+int mock_trace_switch(bool on);
 
 void mock_warn_begin(struct kunit *test, const char *what);
 void mock_warn_end(struct kunit *test);
