@@ -5,10 +5,12 @@
  * issuer is an own one, and frees lock, ops and names one grace period after
  * the first dma_fence_signal() has returned, to whomever.
  *
- * All the time the events of dma_fence are switched on and off, and where a
- * kernel can be preempted somebody else takes the CPUs away now and then, long
- * enough for a grace period. What must not happen is reported by KASAN, KCSAN and
- * lockdep; what each call answers is checked here.
+ * All the time the events of dma_fence are switched on and off. Where a kernel
+ * can be preempted, so is the one or other in the middle of what he does, until
+ * the issuer is gone: who is inside an RCU read-side section prevents just that,
+ * everybody else goes on with freed memory. That is reported by KASAN, KCSAN and
+ * lockdep; what each call answers is checked here, and with lock debugging that
+ * nobody takes an issuer's lock outside of a read-side section.
  *
  * All that is random comes from one seed, which is printed: give it, and the
  * number of rounds, by dmabuf_kunit_test.race_seed= and .race_rounds= to repeat
@@ -29,6 +31,7 @@
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/mman.h>
 #include <linux/moduleparam.h>
 #include <linux/poison.h>
@@ -40,6 +43,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
+#include <linux/tracepoint.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
@@ -82,9 +86,11 @@ struct race_slot {
 	int error;
 	bool fails;			/* enable_signaling */
 	unsigned int first;		/* racer, on one CPU */
+	unsigned int strike;		/* preempt this racer */
 	atomic_t arrived;		/* how many racers */
 	atomic_t signals;		/* that returned 0 */
-	atomic_t retired;		/* the issuer */
+	atomic_t retired;		/* the issuer ... */
+	atomic_t gone;			/* ... a grace period later */
 	atomic_t added;			/* callbacks that free themselves ... */
 	atomic_t ran;			/* ... and have done so */
 };
@@ -127,12 +133,16 @@ struct race {
 	struct completion done;
 	bool stop;
 	atomic_t failed;
+	struct lock_class_key *lock_key; /* of the issuers' locks */
+	unsigned long outside;		/* who takes one out of turn */
 	bool late_error;		/* the one signaler sets it */
 	struct dma_resv resv;
 	struct drm_syncobj *syncobj;
 	atomic_t point;
-	unsigned int num_others;
-	struct task_struct *others[1 + NR_CPUS];
+	struct tracepoint *lock_acquire;
+	struct task_struct *switcher;
+	struct task_struct *strikers[NR_CPUS];
+	struct race_slot *strikes[NR_CPUS];
 };
 
 static u32 rnd_below(struct rnd_state *rnd, u32 ceil)
@@ -250,13 +260,26 @@ static void race_retire(struct racer *racer, struct race_slot *slot)
 	if (atomic_xchg(&slot->retired, 1))
 		return;
 
-	if (race_random(racer, 16)) {
+	if (!slot->strike && race_random(racer, 16)) {
 		mock_issuer_free_rcu(slot->issuer);
 	} else {
 		/* As soon as that can be. */
 		synchronize_rcu_expedited();
 		mock_issuer_free(slot->issuer);
+		atomic_set(&slot->gone, 1);
 	}
+}
+
+/* Has somebody preempted, about now. */
+static void race_strike(struct racer *racer, struct race_slot *slot)
+{
+	struct race *race = racer->race;
+	unsigned int cpu = task_cpu(race->racers[slot->strike].task);
+
+	race_delay(racer);
+	WRITE_ONCE(race->strikes[cpu], slot);
+	wake_up_process(race->strikers[cpu]);
+	race_delay(racer);
 }
 
 /* As an interrupt handler does that walks its list of fences. */
@@ -289,6 +312,9 @@ static void act_signal(struct racer *racer, struct race_slot *slot)
 		rcu_read_unlock();
 		race_delay(racer);
 	}
+
+	if (!racer->nr && slot->strike)
+		race_strike(racer, slot);
 
 	if (slot->error && racer->race->late_error)
 		dma_fence_set_error(fence, slot->error);
@@ -815,34 +841,69 @@ static int switcher_thread(void *data)
 }
 
 /*
- * Takes a CPU away, for long enough that a grace period may pass which whoever
- * ran there does not hold up, unless he is inside a read-side section.
+ * The lock of an issuer may go a grace period after the signal. So it is only
+ * taken in a read-side section, unless by the issuer, which we don't do either.
  */
-static int preempter_thread(void *data)
+static void lock_acquire_probe(void *data, struct lockdep_map *lock,
+			       unsigned int subclass, int trylock, int read, int check,
+			       struct lockdep_map *nest, unsigned long ip)
 {
-	sched_set_fifo_low(current);
-	while (!kthread_should_stop()) {
-		u64 end;
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+	struct race *race = data;
 
-		usleep_range(100, get_random_u32_inclusive(200, 4000));
-		end = local_clock() + get_random_u32_below(1000) * NSEC_PER_USEC;
-		while (local_clock() < end)
+	if (lock->key == race->lock_key && !rcu_read_lock_held())
+		WRITE_ONCE(race->outside, ip);
+#endif
+}
+
+static void find_lock_acquire(struct tracepoint *tp, void *found)
+{
+	if (!strcmp(tp->name, "lock_acquire"))
+		*(struct tracepoint **)found = tp;
+}
+
+/* Preempts whoever runs on this CPU when it is woken up. */
+static int striker_thread(void *data)
+{
+	struct race *race = data;
+	unsigned int cpu = smp_processor_id();
+	struct race_slot *slot;
+	u64 end;
+
+	sched_set_fifo_low(current);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (kthread_should_stop())
+			break;
+		slot = READ_ONCE(race->strikes[cpu]);
+		if (!slot) {
+			schedule();
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		WRITE_ONCE(race->strikes[cpu], NULL);
+
+		/* In a read-side section the preempted one is not to be waited for. */
+		end = local_clock() + 3 * NSEC_PER_MSEC;
+		while (!atomic_read(&slot->gone) && local_clock() < end)
 			cpu_relax();
 	}
+	__set_current_state(TASK_RUNNING);
 
 	return 0;
 }
 
-static void race_start_other(struct race *race, int (*func)(void *data), int cpu)
+static struct task_struct *race_thread(struct kunit *test, int (*func)(void *data),
+				       void *data, int cpu)
 {
-	struct task_struct *task = kthread_create(func, race, "dma-fence-race");
+	struct task_struct *task = kthread_create(func, data, "dma-fence-race");
 
-	if (IS_ERR(task))
-		return;
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 	if (cpu >= 0)
 		kthread_bind(task, cpu);
 	wake_up_process(task);
-	race->others[race->num_others++] = task;
+
+	return task;
 }
 
 static struct race *race_create(struct kunit *test, unsigned int flags,
@@ -850,10 +911,10 @@ static struct race *race_create(struct kunit *test, unsigned int flags,
 {
 	race_act acts[RACERS] = { first, second, third };
 	struct race_user __user *user = NULL;
+	struct mock_issuer *issuer;
 	struct race *race;
 	int i, cpu;
 
-	/* Of the test, its issuer only has the counters, and the lock debugging. */
 	flags |= mock_lock_flags(test);
 	if (flags & RACE_USER) {
 		unsigned long addr;
@@ -872,7 +933,12 @@ static struct race *race_create(struct kunit *test, unsigned int flags,
 	KUNIT_ASSERT_NOT_NULL(test, race);
 	race->test = test;
 	race->flags = flags;
-	race->calls = mock_issuer_calls(mock_issuer_create(test, flags));
+	/* No fence is this one's: it has the counters, and looks for lock debugging. */
+	issuer = mock_issuer_create(test, flags);
+	race->calls = mock_issuer_calls(issuer);
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+	race->lock_key = issuer->lock.dep_map.key;
+#endif
 	race->late_error = second != act_signal && first == act_signal &&
 			   second != act_anything &&
 			   !(flags & (MOCK_SIGNALED_CB | MOCK_ENABLE_FAILS));
@@ -895,14 +961,20 @@ static struct race *race_create(struct kunit *test, unsigned int flags,
 		KUNIT_ASSERT_NOT_NULL(test, racer->seq.buf);
 		prandom_seed_state(&racer->rnd, (u64)(i + 1) << 32 | race_seed);
 		init_completion(&racer->go);
-		racer->task = kthread_run(racer_thread, racer, "dma-fence-racer");
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, racer->task);
+		racer->task = race_thread(test, racer_thread, racer, -1);
 	}
 
-	race_start_other(race, switcher_thread, -1);
+	race->switcher = race_thread(test, switcher_thread, race, -1);
 	if (IS_ENABLED(CONFIG_PREEMPTION) && num_online_cpus() > 1)
 		for_each_online_cpu(cpu)
-			race_start_other(race, preempter_thread, cpu);
+			race->strikers[cpu] = race_thread(test, striker_thread, race, cpu);
+
+	/* Not exported, hence not by its name. */
+	for_each_kernel_tracepoint(find_lock_acquire, &race->lock_acquire);
+	if (race->lock_acquire)
+		KUNIT_ASSERT_EQ(test, 0,
+				tracepoint_probe_register(race->lock_acquire,
+							  lock_acquire_probe, race));
 
 	return race;
 }
@@ -921,6 +993,8 @@ static bool race_prepare_slot(struct race *race, struct race_slot *slot)
 	int i;
 
 	memset(slot, 0, sizeof(*slot));
+	if (race->strikers[0] && !rnd_below(&race->rnd, 8))
+		slot->strike = 1 + rnd_below(&race->rnd, RACERS - 1);
 	slot->first = rnd_below(&race->rnd, RACERS);
 	slot->fails = flags & MOCK_ENABLE_FAILS && rnd_below(&race->rnd, 2);
 	if (!slot->fails)
@@ -1008,7 +1082,7 @@ static void race_run(struct kunit *test, unsigned int flags,
 	struct race *race = race_create(test, flags, first, second, third);
 	unsigned long end = jiffies + race_seconds * HZ;
 	unsigned int met = 0;
-	int i;
+	int i, cpu;
 
 	while (race->round < race_rounds && time_before(jiffies, end) &&
 	       !atomic_read(&race->failed)) {
@@ -1026,14 +1100,22 @@ static void race_run(struct kunit *test, unsigned int flags,
 
 	race->stop = true;
 	race_go(race);
-	while (race->num_others)
-		kthread_stop(race->others[--race->num_others]);
+	if (race->lock_acquire)
+		tracepoint_probe_unregister(race->lock_acquire, lock_acquire_probe, race);
+	tracepoint_synchronize_unregister();
+	kthread_stop(race->switcher);
+	for_each_possible_cpu(cpu)
+		if (race->strikers[cpu])
+			kthread_stop(race->strikers[cpu]);
 	for (i = 0; i < RACERS; i++)
 		met += race->racers[i].met;
 	/* Each op is called for a fence that has not signaled, enable_signaling once. */
 	KUNIT_EXPECT_LE(test, atomic_read(&race->calls->enable_signaling), race->round);
 	kunit_info(test, "%u rounds with seed %u, %u met the signal\n",
 		   race->round, race_seed, met);
+	KUNIT_EXPECT_EQ_MSG(test, race->outside, 0,
+			    "%pS takes the lock outside of a read-side section",
+			    (void *)race->outside);
 	/* Else it was no race. With RACE_PUT nobody can tell. */
 	if (num_online_cpus() > 1 && race->round >= 10000 && !(flags & RACE_PUT))
 		KUNIT_EXPECT_GT(test, met, 0);
