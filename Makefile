@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test tree export check bench clean
+.PHONY: help demo test stress tree export check bench clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -18,6 +18,8 @@ demo:	## the stock kernel dies, the patched one lives, side by side
 	@harness/demo
 test:	## KUnit and the unload test on User Mode Linux
 	@harness/test
+stress:	## races and all suites on x86-64 in QEMU: KASAN, KCSAN, RT, PREEMPT
+	@harness/stress
 tree:	## the patched kernel as a git tree, a commit a patch
 	@harness/apply
 export:	## the commits of that tree back into patches and files

@@ -120,7 +120,7 @@ run() {
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
 	kill $ticker
 	trap - EXIT
-	[ $rc = 0 ] || die "$what failed: $(grep -m1 -E 'error:|undefined reference|\*\*\* |Error' "$log" ||
+	[ $rc = 0 ] || die "$what failed: $(grep -m1 -E 'error:|undefined reference|\*\*\* |Error|^Missing: ' "$log" ||
 		tail -n 1 "$log"), see $log"
 }
 
@@ -132,4 +132,61 @@ kmake() {
 
 	make -C "$src" O="$obj" CC="$CC" -j"$J" LOCALVERSION= KBUILD_BUILD_USER=series \
 		KBUILD_BUILD_HOST=series KBUILD_BUILD_TIMESTAMP='2023-11-14' "$@"
+}
+
+# The results of make test and make stress.
+passed=0 failed=0 skipped=0
+not_ok() { echo "not ok: $*"; failed=$((failed + 1)); }
+ok() { echo "ok: $*"; passed=$((passed + 1)); }
+results() {
+	echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
+	[ $failed = 0 ] && [ $passed != 0 ]
+}
+
+# What no test may leave in a log.  A warning that a suite causes on purpose
+# stands in harness/expected-warnings, with the reason.
+reports() {
+	awk '/still has locks held!/ { w = $0; next } w && / at: / { print w, $0; w = ""; next } { print }' "$1" |
+		sed '/begin of expected warning/,/end of expected warning/{/WARNING: /d}' |
+		grep -aE 'WARNING: |BUG: |ODEBUG: |INFO: (task |trying |rcu)|Kernel panic|refcount_t: |unreferenced object' |
+		grep -avE -f <(sed -e '/^#/d' -e '/^$/d' "$REPO/harness/expected-warnings") || true
+}
+clean_log() {
+	local bad
+
+	bad=$(reports "$1")
+	if [ -n "$bad" ]; then
+		not_ok "reports in ${1#"$REPO/"}:"
+		echo "$bad" | head -5 | sed 's/^/    /'
+	else
+		ok "nothing from a checker of the kernel in ${1#"$REPO/"}"
+	fi
+}
+
+# kunit_result NAME DIR WHAT: count what kunit.py, which built in DIR, has left in
+# build/results/NAME.json, and look at that kernel's log.
+kunit_result() {
+	local json=$B/results/$1.json log=$B/results/$1.log p f s
+
+	cp "$2/test.log" "$log" 2>/dev/null || die "$3: the kernel did not run, see $B/results/$1.txt"
+	read -r p f s < <(python3 - "$json" 2>/dev/null <<-'PY' || echo 0 0 0
+	import json, sys
+	n = {}
+	def walk(g):
+	    for c in g['test_cases']:
+	        n[c['status']] = n.get(c['status'], 0) + 1
+	    for s in g['sub_groups']:
+	        walk(s)
+	walk(json.load(open(sys.argv[1])))
+	print(n.get('PASS', 0), n.get('FAIL', 0) + n.get('ERROR', 0), n.get('SKIP', 0))
+	PY
+	)
+	grep -aE '^ *not ok ' "$log" || true
+	echo "$3: $p passed, $f failed, $s skipped"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	[ "$p" != 0 ] || not_ok "$3: no test passed"
+	grep -aqE 'reboot: (System halted|Restarting system)' "$log" ||
+		not_ok "$3: this kernel did not reach its end; last: '$(grep -aE '# Subtest|(^| )ok [0-9]|dma-buf: Running' "$log" |
+			tail -1 | sed 's/^ *//')', see ${log#"$REPO/"}"
+	clean_log "$log"
 }
