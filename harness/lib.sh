@@ -134,6 +134,19 @@ kmake() {
 		KBUILD_BUILD_HOST=series KBUILD_BUILD_TIMESTAMP='2023-11-14' "$@"
 }
 
+# program SOURCE OUT FILE...: a static program from files of harness/init.  It
+# talks to the base's uAPI: one set of headers serves all kernels.
+program() {
+	local src=$1 out=$2
+	shift 2
+
+	[ -e "$B/headers/usr/include/drm/vgem_drm.h" ] ||
+		run "$B/headers.log" "installing the uAPI headers" \
+			kmake "$src" "$B/headers" ARCH=x86 headers_install
+	$CC -static -O2 -Wall -I "$B/headers/usr/include" -o "$out" "${@/#/$REPO/harness/init/}" ||
+		die "cannot compile harness/init/$1"
+}
+
 # The results of make test and make stress.
 passed=0 failed=0 skipped=0
 not_ok() { echo "not ok: $*"; failed=$((failed + 1)); }
