@@ -157,12 +157,13 @@ results() {
 }
 
 # What no test may leave in a log.  A warning that a suite causes on purpose
-# stands in harness/expected-warnings, with the reason.
+# stands in harness/expected-warnings, or in the file EXPECTED, with the reason.
 reports() {
 	awk '/still has locks held!/ { w = $0; next } w && / at: / { print w, $0; w = ""; next } { print }' "$1" |
 		sed '/begin of expected warning/,/end of expected warning/{/WARNING: /d}' |
 		grep -aE 'WARNING: |BUG: |ODEBUG: |INFO: (task |trying |rcu)|Kernel panic|refcount_t: |unreferenced object' |
-		grep -avE -f <(sed -e '/^#/d' -e '/^$/d' "$REPO/harness/expected-warnings") || true
+		grep -avE -f <(sed -e '/^#/d' -e '/^$/d' "$REPO/harness/expected-warnings" \
+				${EXPECTED:+"$EXPECTED"}) || true
 }
 clean_log() {
 	local bad
