@@ -42,7 +42,7 @@ do for [out in "svg png"] {
 	set key inside bottom left vertical
 	do for [i = 0:2] {
 		set size 0.25,0.42; set origin 0.25 * i,0.01
-		set title word("callbacks chain-nodes dma_resv-fences", i + 1).', by number: instructions, of stock'
+		set title word("callbacks chain-nodes dma_resv-fences", i + 1).': instructions, of stock'
 		plot 'bench.dat' index i + 2 using 1:2 title 'external' lc rgb external lw 2, \
 			'' index i + 2 using 1:3 title 'inline' lc rgb inline lw 2, \
 			1 notitle lc rgb stock
@@ -50,7 +50,7 @@ do for [out in "svg png"] {
 
 	unset logscale
 	set size 0.25,0.42; set origin 0.75,0.01
-	set title 'by threads, on '.cores.' cores: throughput with a lock each, of one lock'
+	set title 'threads on '.cores.' cores: throughput, a lock each / one'
 	set yrange [0:*]
 	set xrange [0.5:4.5]
 	set xtics 1
