@@ -5,12 +5,12 @@
 #   TREE=   another place for the patched tree than build/linux
 #   J= CC=  for Kbuild (default: all cores, 'ccache gcc')
 
-export BASE TREE J
+export BASE TREE J ONLY
 ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test stress tree export check bench clean
+.PHONY: help demo test stress tree export check bench mutants coverage clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -28,5 +28,9 @@ check:	## checkpatch, sparse, gcc W=1, kernel-doc, pahole: what the series adds
 	@harness/check
 bench:	## stock against patched: instructions an operation, bytes an object
 	@harness/bench
+mutants:	## wrong lines, one at a time: does a test fail?  ONLY= takes some
+	@harness/mutants
+coverage:	## the lines that the tests on User Mode Linux run
+	@harness/coverage
 clean:	## removes build/
 	@harness/clean

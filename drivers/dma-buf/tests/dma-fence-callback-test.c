@@ -78,6 +78,7 @@ struct state_cb {
 	bool signaled;
 	bool has_timestamp;
 	bool off_the_list;
+	bool notified;
 	int status;
 };
 
@@ -90,6 +91,8 @@ static void state_cb_func(struct dma_fence *fence, struct dma_fence_cb *cb)
 	state->has_timestamp = test_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags);
 	/* How others see that a callback has run, or is about to. */
 	state->off_the_list = list_empty(&cb->node);
+	/* There are callbacks that have not returned: this one. */
+	state->notified = dma_fence_is_notified(fence);
 	/* Takes no lock for a fence that has signaled: the signaler holds it. */
 	state->status = dma_fence_get_status(fence);
 }
@@ -106,6 +109,7 @@ static void dma_fence_test_callback_finds_fence_signaled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cb.signaled);
 	KUNIT_EXPECT_TRUE(test, cb.has_timestamp);
 	KUNIT_EXPECT_TRUE(test, cb.off_the_list);
+	KUNIT_EXPECT_FALSE(test, cb.notified);
 	KUNIT_EXPECT_EQ(test, cb.status, -EIO);
 	dma_fence_put(fence);
 }

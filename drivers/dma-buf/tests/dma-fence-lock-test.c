@@ -15,7 +15,9 @@
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/tracepoint.h>
 
 #include "mock-issuer.h"
 
@@ -304,6 +306,297 @@ static void dma_fence_test_lock_left_alone_when_notified(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+/*
+ * What goes on between two looks at a fence, on one CPU and without a race: lock
+ * debugging has an event for each lock that is about to be taken, and for each
+ * rcu_read_lock(). There the test sees who takes the lock of its fence, and whether
+ * in a read-side section, and does itself what somebody else might do just then.
+ */
+struct lock_watch {
+	struct dma_fence *fence;
+	struct task_struct *task;
+	const void *lock;	/* what lockdep knows it by */
+	bool signal_at_section;
+	bool signal_at_lock;
+	bool busy;
+	unsigned int sections;
+	unsigned int locked;
+	unsigned int outside;
+};
+
+#if defined(CONFIG_LOCKDEP) && defined(CONFIG_TRACEPOINTS)
+static struct tracepoint *lock_event;
+
+static void lock_event_find(struct tracepoint *tp, void *unused)
+{
+	if (!strcmp(tp->name, "lock_acquire"))
+		lock_event = tp;
+}
+
+static void lock_event_probe(void *data, struct lockdep_map *lock,
+			     unsigned int subclass, int trylock, int read,
+			     int check, struct lockdep_map *nest_lock,
+			     unsigned long ip)
+{
+	struct lock_watch *watch = data;
+	bool signal = false;
+
+	if (current != watch->task || !in_task() || watch->busy)
+		return;
+
+	watch->busy = true;
+	if (lock == watch->lock) {
+		watch->locked++;
+		if (!rcu_read_lock_held())
+			watch->outside++;
+		signal = watch->signal_at_lock;
+	} else if (lock == &rcu_lock_map && !rcu_read_lock_held()) {
+		watch->sections++;
+		signal = watch->signal_at_section;
+	}
+	if (signal) {
+		watch->signal_at_lock = false;
+		watch->signal_at_section = false;
+		dma_fence_signal(watch->fence);
+	}
+	watch->busy = false;
+}
+
+static void lock_watch_stop(void *data)
+{
+	tracepoint_probe_unregister(lock_event, lock_event_probe, data);
+	tracepoint_synchronize_unregister();
+}
+
+static void lock_watch_start(struct kunit *test, struct lock_watch *watch,
+			     struct dma_fence *fence)
+{
+	for_each_kernel_tracepoint(lock_event_find, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, lock_event);
+
+	watch->fence = fence;
+	watch->task = current;
+	watch->lock = &dma_fence_spinlock(fence)->dep_map;
+	KUNIT_ASSERT_EQ(test, 0, tracepoint_probe_register(lock_event, lock_event_probe,
+							   watch));
+}
+#else
+static void lock_watch_stop(void *data)
+{
+}
+
+static void lock_watch_start(struct kunit *test, struct lock_watch *watch,
+			     struct dma_fence *fence)
+{
+}
+#endif
+
+/* Everything that takes the lock of a fence which somebody else may signal. */
+
+static long path_signal(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_signal(fence);
+}
+
+static long path_signal_timestamp(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_signal_timestamp(fence, ktime_get());
+}
+
+static long path_enable(struct dma_fence *fence, struct mock_cb *cb)
+{
+	dma_fence_enable_sw_signaling(fence);
+	return 0;
+}
+
+static long path_add(struct dma_fence *fence, struct mock_cb *cb)
+{
+	struct mock_cb other = {};
+	long ret = dma_fence_add_callback(fence, &other.base, mock_cb_func);
+
+	/* It is on our stack. */
+	if (!ret)
+		dma_fence_remove_callback(fence, &other.base);
+	return ret;
+}
+
+static long path_remove(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_remove_callback(fence, &cb->base);
+}
+
+static long path_default_wait(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_default_wait(fence, false, 2);
+}
+
+static long path_is_signaled(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_is_signaled(fence);
+}
+
+static long path_get_status(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_get_status(fence);
+}
+
+static long path_set_deadline(struct dma_fence *fence, struct mock_cb *cb)
+{
+	dma_fence_set_deadline(fence, ktime_get());
+	return 0;
+}
+
+static const struct path {
+	const char *name;
+	long (*take)(struct dma_fence *fence, struct mock_cb *cb);
+	/* What it returns for a live fence, and if somebody else signals it. */
+	long live, signaled;
+	/* It waits for callbacks that are running. */
+	bool waits;
+	/* The issuer says that the work is done. */
+	bool done;
+} paths[] = {
+	{ "dma_fence_signal", path_signal, 0, -EINVAL, true },
+	{ "dma_fence_signal_timestamp", path_signal_timestamp, 0, -EINVAL, true },
+	{ "dma_fence_enable_sw_signaling", path_enable, 0, 0 },
+	{ "dma_fence_add_callback", path_add, 0, -ENOENT },
+	{ "dma_fence_remove_callback", path_remove, true, false, true },
+	{ "dma_fence_default_wait", path_default_wait, 0, 2, true },
+	{ "dma_fence_is_signaled", path_is_signaled, true, true, false, true },
+	{ "dma_fence_get_status", path_get_status, 1, 1, false, true },
+	{ "dma_fence_set_deadline", path_set_deadline, 0, 0, false, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(path, paths, name);
+
+static void take_path(struct kunit *test, struct lock_watch *watch,
+		      unsigned int flags, bool enabled, long expect)
+{
+	const struct path *path = test->param_value;
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct mock_cb cb = {};
+	long ret;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !IS_ENABLED(CONFIG_TRACEPOINTS) ||
+	    !debug_locks) {
+		dma_fence_put(fence);
+		kunit_skip(test, "needs CONFIG_PROVE_LOCKING and CONFIG_TRACEPOINTS");
+	}
+
+	/* Has signaling enabled: what enables it goes without. */
+	if (enabled || path->take == path_remove)
+		KUNIT_EXPECT_EQ(test, 0,
+				dma_fence_add_callback(fence, &cb.base, mock_cb_func));
+	if (path->done)
+		mock_issuer_complete(issuer);
+
+	lock_watch_start(test, watch, fence);
+	ret = path->take(fence, &cb);
+	lock_watch_stop(watch);
+
+	KUNIT_EXPECT_EQ(test, ret, expect);
+	dma_fence_signal(fence);
+	dma_fence_put(fence);
+}
+
+static const unsigned int lock_kinds[] = { 0, MOCK_EXTERN_LOCK };
+
+static void dma_fence_test_lock_is_taken_in_a_section(struct kunit *test)
+{
+	const struct path *path = test->param_value;
+	int i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(lock_kinds); i++) {
+		struct lock_watch watch = {};
+
+		take_path(test, &watch, lock_kinds[i / 2], i & 1, path->live);
+		KUNIT_EXPECT_GT(test, watch.locked, 0);
+		KUNIT_EXPECT_EQ(test, watch.outside, 0);
+	}
+}
+
+/*
+ * Somebody else signals the fence before the section begins. By the time that it
+ * does the grace period may be over, and the lock freed.
+ */
+static void dma_fence_test_lock_left_alone_if_signaled_before_section(struct kunit *test)
+{
+	const struct path *path = test->param_value;
+	int i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(lock_kinds); i++) {
+		struct lock_watch watch = { .signal_at_section = true };
+
+		take_path(test, &watch, lock_kinds[i / 2], i & 1, path->signaled);
+		KUNIT_EXPECT_FALSE(test, watch.signal_at_section);
+		KUNIT_EXPECT_EQ(test, watch.locked, 0);
+	}
+}
+
+/*
+ * Somebody else has the lock, and signals the fence. That is found out when the
+ * lock is had, which the section has kept from going away.
+ */
+static void dma_fence_test_signaled_while_lock_is_waited_for(struct kunit *test)
+{
+	const struct path *path = test->param_value;
+	int i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(lock_kinds); i++) {
+		struct lock_watch watch = { .signal_at_lock = true };
+
+		take_path(test, &watch, lock_kinds[i / 2], i & 1, path->signaled);
+		KUNIT_EXPECT_FALSE(test, watch.signal_at_lock);
+		KUNIT_EXPECT_EQ(test, watch.locked, 1);
+		KUNIT_EXPECT_EQ(test, watch.outside, 0);
+	}
+}
+
+/*
+ * The signaler has set the flag, and is about to run the callbacks. Whoever
+ * promises that they have run waits for the lock, nobody else needs it any more.
+ */
+static void dma_fence_test_lock_is_waited_for_until_notified(struct kunit *test)
+{
+	const struct path *path = test->param_value;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(lock_kinds); i++) {
+		struct mock_issuer *issuer = mock_issuer_create(test, lock_kinds[i]);
+		struct dma_fence *fence = mock_fence_create(issuer, 1);
+		struct lock_watch watch = {};
+		struct mock_cb cb = {};
+		unsigned long flags;
+
+		if (!IS_ENABLED(CONFIG_LOCKDEP) || !IS_ENABLED(CONFIG_TRACEPOINTS) ||
+		    !debug_locks) {
+			dma_fence_put(fence);
+			kunit_skip(test, "needs CONFIG_PROVE_LOCKING and CONFIG_TRACEPOINTS");
+		}
+
+		set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+		INIT_LIST_HEAD(&cb.base.node);
+
+		lock_watch_start(test, &watch, fence);
+		KUNIT_EXPECT_EQ(test, path->take(fence, &cb), path->signaled);
+		lock_watch_stop(&watch);
+		KUNIT_EXPECT_EQ(test, watch.locked, path->waits);
+		KUNIT_EXPECT_EQ(test, watch.outside, 0);
+
+		dma_fence_lock_irqsave(fence, flags);
+		dma_fence_set_notified(fence);
+		dma_fence_unlock_irqrestore(fence, flags);
+
+		watch = (struct lock_watch){};
+		lock_watch_start(test, &watch, fence);
+		path->take(fence, &cb);
+		lock_watch_stop(&watch);
+		KUNIT_EXPECT_EQ(test, watch.locked, 0);
+		dma_fence_put(fence);
+	}
+}
+
 static struct kunit_case dma_fence_lock_tests[] = {
 	KUNIT_CASE(dma_fence_test_size_is_64_bytes),
 	KUNIT_CASE(dma_fence_test_init_without_lock_uses_inline_lock),
@@ -326,6 +619,13 @@ static struct kunit_case dma_fence_lock_tests[] = {
 	KUNIT_CASE_PARAM(dma_fence_test_use_after_lock_freed, mock_use_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_lock_left_alone_when_notified,
 			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_lock_is_taken_in_a_section, path_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_lock_left_alone_if_signaled_before_section,
+			 path_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_signaled_while_lock_is_waited_for,
+			 path_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_lock_is_waited_for_until_notified,
+			 path_gen_params),
 	{}
 };
 

@@ -37,6 +37,32 @@ static void dma_fence_test_initialized_by_init_alone(struct kunit *test)
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_TRUE(test, dma_fence_was_initialized(fence));
 	dma_fence_put(fence);
+
+	issuer = mock_issuer_create(test, MOCK_SEQNO64 | mock_lock_flags(test));
+	fence = mock_fence_create(issuer, 1);
+	KUNIT_EXPECT_TRUE(test, dma_fence_was_initialized(fence));
+	dma_fence_put(fence);
+}
+
+/* Nothing of what was in the memory before is taken for a state of the fence. */
+static void dma_fence_test_init_in_used_memory(struct kunit *test)
+{
+	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
+	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	unsigned long flags = fence->flags;
+	spinlock_t *lock = NULL;
+
+	if (issuer->flags & MOCK_EXTERN_LOCK)
+		lock = &issuer->lock;
+
+	memset(fence, 0xff, sizeof(*fence));
+	dma_fence_init(fence, &issuer->ops, lock, issuer->context, 1);
+	KUNIT_EXPECT_EQ(test, fence->flags, flags);
+	KUNIT_EXPECT_EQ(test, fence->error, 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_TRUE(test, ops_is_null(fence));
+	dma_fence_put(fence);
 }
 
 static void dma_fence_test_ops_set_until_signal(struct kunit *test)
@@ -256,6 +282,7 @@ static void dma_fence_test_ops_kept_after_signal(struct kunit *test)
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(fence->ops), &issuer->ops);
 	mock_fence_use(test, fence);
+	way_signal_locked(issuer, fence);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(fence->ops), &issuer->ops);
 	dma_fence_put(fence);
 }
@@ -647,6 +674,7 @@ static void dma_fence_test_use_while_issuer_leaves(struct kunit *test)
 
 static struct kunit_case dma_fence_ops_tests[] = {
 	KUNIT_CASE_PARAM(dma_fence_test_initialized_by_init_alone, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_init_in_used_memory, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_ops_set_until_signal, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_ops_null_after_signal, way_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_ops_null_in_callbacks, mock_lock_gen_params),
