@@ -483,6 +483,12 @@ static void take_path(struct kunit *test, struct lock_watch *watch,
 		dma_fence_put(fence);
 		kunit_skip(test, "needs CONFIG_PROVE_LOCKING and CONFIG_TRACEPOINTS");
 	}
+	/* A probe is not preemptible, and there these spinlocks sleep. */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) &&
+	    (watch->signal_at_lock || watch->signal_at_section)) {
+		dma_fence_put(fence);
+		kunit_skip(test, "signals from a probe, which PREEMPT_RT forbids");
+	}
 
 	/* Has signaling enabled: what enables it goes without. */
 	if (enabled || path->take == path_remove)
