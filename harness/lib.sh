@@ -147,10 +147,22 @@ program() {
 		die "cannot compile harness/init/$1"
 }
 
-# The results of make test and make stress.
+# The results of make test, make stress and their parts.
 passed=0 failed=0 skipped=0
 not_ok() { echo "not ok: $*"; failed=$((failed + 1)); }
 ok() { echo "ok: $*"; passed=$((passed + 1)); }
+# part SCRIPT: run another script of harness/, and count what its last line says.
+part() {
+	local log=$B/tmp/part-$1 line rc=0
+
+	echo "== $1"
+	"$REPO/harness/$1" | tee "$log" || rc=1
+	line=$(tail -n 1 "$log" | grep -E '^[0-9]+ passed, [0-9]+ failed') || line='0 passed, 0 failed'
+	set -- "$1" ${line//,/}
+	passed=$((passed + $2)) failed=$((failed + $4)) skipped=$((skipped + ${6:-0}))
+	# It failed and says not what: died on its way.
+	[ $rc = 0 ] || [ "$4" != 0 ] || not_ok "$1 did not reach its end"
+}
 results() {
 	echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
 	[ $failed = 0 ] && [ $passed != 0 ]
