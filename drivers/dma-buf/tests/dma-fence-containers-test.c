@@ -19,87 +19,13 @@
 
 #include "mock-issuer.h"
 
-/* Containers signal from irq_work, which UML runs with the next tick. */
-#define SOON	(5 * HZ)
-
 /* Sequence numbers that only a 64-bit comparison puts into this order. */
 #define SEQNO_OLD	5ULL
 #define SEQNO_NEW	(BIT_ULL(32) + 1)
 
-struct attached_kind {
-	const char *name;
-	unsigned int flags;
-};
-
-/* Issuers with one of the deprecated callbacks, who have to stay. */
-static const struct attached_kind attached[] = {
-	{ "inline lock, release", MOCK_RELEASE },
-	{ "inline lock, wait", MOCK_WAIT },
-	{ "inline lock, release and wait", MOCK_RELEASE | MOCK_WAIT },
-	{ "external lock, release", MOCK_EXTERN_LOCK | MOCK_RELEASE },
-	{ "external lock, wait", MOCK_EXTERN_LOCK | MOCK_WAIT },
-	{ "external lock, release and wait",
-	  MOCK_EXTERN_LOCK | MOCK_RELEASE | MOCK_WAIT },
-};
-
-KUNIT_ARRAY_PARAM_DESC(attached, attached, name);
-
-/* An issuer with the kind of lock that this run of a case is about. */
-static struct mock_issuer *create_issuer(struct kunit *test)
-{
-	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
-}
-
-/* A fence that has signaled and whose issuer is gone since. */
-static struct dma_fence *create_detached(struct kunit *test, u64 seqno, int error)
-{
-	struct mock_issuer *issuer = create_issuer(test);
-	struct dma_fence *fence = mock_fence_create(issuer, seqno);
-
-	if (error)
-		dma_fence_set_error(fence, error);
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
-
-	return fence;
-}
-
-/* Nothing has called back into the issuer of @fence after it was gone. */
-static void expect_left_alone(struct kunit *test, struct dma_fence *fence)
-{
-	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
-
-	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
-}
-
-/*
- * All but @refs references to @fence get dropped. Some a moment later: by the
- * irq_work of a container, or by the work that closes files.
- */
-static void expect_refs(struct kunit *test, struct dma_fence *fence,
-			unsigned int refs)
-{
-	unsigned long timeout = jiffies + SOON;
-
-	while (kref_read(&fence->refcount) > refs && time_before(jiffies, timeout))
-		fsleep(1000);
-	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
-}
-
-/*
- * Puts the last reference that the test has to a detached fence, which also
- * has to be the last one of all: containers drop what they hold.
- */
-static void put_detached(struct kunit *test, struct dma_fence *fence)
-{
-	expect_left_alone(test, fence);
-	expect_refs(test, fence, 1);
-	dma_fence_put(fence);
-}
-
 static void expect_signals(struct kunit *test, struct dma_fence *fence)
 {
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(fence, false, SOON), 0);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(fence, false, MOCK_SOON), 0);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fence));
 }
 
@@ -196,8 +122,8 @@ static void expect_unwraps_to(struct kunit *test, struct dma_fence *head,
 
 static void array_of_detached_fences_has_signaled(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *array = create_array_of(test, false, a, b);
 
 	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(array));
@@ -207,15 +133,15 @@ static void array_of_detached_fences_has_signaled(struct kunit *test)
 	use_container(test, array);
 
 	dma_fence_put(array);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /* The same, but found while its first callback is added. */
 static void array_of_detached_fences_takes_no_callback(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *array = create_array_of(test, false, a, b);
 	struct mock_cb cb = {};
 
@@ -228,14 +154,14 @@ static void array_of_detached_fences_takes_no_callback(struct kunit *test)
 	use_container(test, array);
 
 	dma_fence_put(array);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void array_waits_for_its_live_member(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *array = create_array_of(test, false, gone, live);
 	struct mock_cb cb = {};
@@ -255,15 +181,15 @@ static void array_waits_for_its_live_member(struct kunit *test)
 	use_container(test, array);
 
 	dma_fence_put(array);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void array_of_any_signals_with_a_detached_member(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test, 1, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *polled = create_array_of(test, true, live, gone);
 	struct dma_fence *waited = create_array_of(test, true, live, gone);
 	struct mock_cb cb = {};
@@ -285,14 +211,14 @@ static void array_of_any_signals_with_a_detached_member(struct kunit *test)
 	/* The callback of the second array was left on the live member. */
 	dma_fence_signal(live);
 	mock_issuer_destroy(issuer);
-	put_detached(test, live);
-	put_detached(test, gone);
+	mock_put_detached(test, live);
+	mock_put_detached(test, gone);
 }
 
 static void array_of_any_outlives_its_first_issuer(struct kunit *test)
 {
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(first, 1);
 	struct dma_fence *b = mock_fence_create(second, 1);
 	struct dma_fence *array = create_array_of(test, true, a, b);
@@ -315,8 +241,8 @@ static void array_of_any_outlives_its_first_issuer(struct kunit *test)
 	use_container(test, array);
 
 	dma_fence_put(array);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /* A fence that signals another one while its own signaling is enabled. */
@@ -367,7 +293,7 @@ static struct trigger_fence *create_trigger(struct kunit *test,
 /* Before its own callback is added: the array is told so by -ENOENT. */
 static void array_member_signals_before_it_is_enabled(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *member = mock_fence_create(issuer, 1);
 	struct trigger_fence *trigger = create_trigger(test, member);
 	struct dma_fence *array = create_array_of(test, false, &trigger->base,
@@ -388,13 +314,13 @@ static void array_member_signals_before_it_is_enabled(struct kunit *test)
 
 	dma_fence_put(array);
 	dma_fence_put(&trigger->base);
-	put_detached(test, member);
+	mock_put_detached(test, member);
 }
 
 /* After its own callback was added: the array hears of it while locked. */
 static void array_member_signals_after_it_is_enabled(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *member = mock_fence_create(issuer, 1);
 	struct trigger_fence *trigger = create_trigger(test, member);
 	struct dma_fence *array = create_array_of(test, true, member,
@@ -414,13 +340,13 @@ static void array_member_signals_after_it_is_enabled(struct kunit *test)
 	dma_fence_signal(&trigger->base);
 	dma_fence_put(array);
 	dma_fence_put(&trigger->base);
-	put_detached(test, member);
+	mock_put_detached(test, member);
 }
 
 /* All members turn out to be done while the array enables them. */
 static void array_signals_while_it_is_enabled(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct trigger_fence *trigger = create_trigger(test, NULL);
 	struct dma_fence *array = create_array_of(test, false, &trigger->base,
 						  gone);
@@ -436,13 +362,13 @@ static void array_signals_while_it_is_enabled(struct kunit *test)
 
 	dma_fence_put(array);
 	dma_fence_put(&trigger->base);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void array_takes_the_error_of_a_detached_member(struct kunit *test)
 {
-	struct dma_fence *good = create_detached(test, 1, 0);
-	struct dma_fence *bad = create_detached(test, 1, -EIO);
+	struct dma_fence *good = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *bad = mock_fence_create_detached(test, 1, -EIO);
 	struct dma_fence *array = create_array_of(test, false, good, bad);
 	struct dma_fence *fine = create_array_of(test, false, good, good);
 
@@ -455,15 +381,15 @@ static void array_takes_the_error_of_a_detached_member(struct kunit *test)
 
 	dma_fence_put(array);
 	dma_fence_put(fine);
-	put_detached(test, good);
-	put_detached(test, bad);
+	mock_put_detached(test, good);
+	mock_put_detached(test, bad);
 }
 
 /* It is the first error that counts, and a detached member was first. */
 static void array_keeps_its_first_error(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, -EIO);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, -EIO);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *array = create_array_of(test, false, live, gone);
 	struct mock_cb cb = {};
@@ -481,14 +407,14 @@ static void array_keeps_its_first_error(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cb.error, -EIO);
 
 	dma_fence_put(array);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void array_takes_the_error_of_a_live_member(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *array = create_array_of(test, false, live, gone);
 
@@ -500,8 +426,8 @@ static void array_takes_the_error_of_a_live_member(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), -ENODEV);
 
 	dma_fence_put(array);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /*
@@ -510,8 +436,8 @@ static void array_takes_the_error_of_a_live_member(struct kunit *test)
  */
 static void array_that_signaled_is_still_an_array(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *array = create_array_of(test, false, a, b);
 	struct dma_fence *member;
 	unsigned int i, count = 0;
@@ -536,16 +462,16 @@ static void array_that_signaled_is_still_an_array(struct kunit *test)
 	expect_unwraps(test, a, a);
 
 	dma_fence_put(array);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void array_of_detached_fences_matches_their_context(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
-	struct dma_fence *other = create_detached(test, 1, 0);
+	struct dma_fence *other = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *same = create_array_of(test, false, a, b);
 	struct dma_fence *mixed = create_array_of(test, false, a, other);
 
@@ -562,15 +488,15 @@ static void array_of_detached_fences_matches_their_context(struct kunit *test)
 
 	dma_fence_put(same);
 	dma_fence_put(mixed);
-	put_detached(test, a);
-	put_detached(test, b);
-	put_detached(test, other);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
+	mock_put_detached(test, other);
 }
 
 static void array_passes_deadlines_to_live_members_only(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *array = create_array_of(test, false, gone, live);
@@ -586,13 +512,13 @@ static void array_passes_deadlines_to_live_members_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	dma_fence_put(array);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void array_is_named_like_any_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *array = create_array_of(test, false, live);
 
@@ -603,14 +529,14 @@ static void array_is_named_like_any_fence(struct kunit *test)
 	mock_expect_names(test, array, "detached-driver", "signaled-timeline");
 
 	dma_fence_put(array);
-	put_detached(test, live);
+	mock_put_detached(test, live);
 }
 
 /* Never asked, never signaled: the members are dropped all the same. */
 static void array_released_unsignaled_drops_its_members(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *array = create_array_of(test, false, a, b, a);
 
 	KUNIT_EXPECT_EQ(test, kref_read(&a->refcount), 3);
@@ -619,14 +545,14 @@ static void array_released_unsignaled_drops_its_members(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&a->refcount), 1);
 	KUNIT_EXPECT_EQ(test, kref_read(&b->refcount), 1);
 
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /* The array has the last reference to its members, their issuer is gone. */
 static void array_releases_the_last_reference(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
 	struct mock_calls *calls =
 		container_of(a, struct mock_fence, base)->calls;
 	struct dma_fence *array = create_array_of(test, false, a);
@@ -641,9 +567,9 @@ static void array_releases_the_last_reference(struct kunit *test)
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void array_of_attached_fences(struct kunit *test)
 {
-	const struct attached_kind *kind = test->param_value;
+	unsigned int flags = mock_attached_flags(test);
 	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | kind->flags);
+		mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
@@ -663,14 +589,14 @@ static void array_of_attached_fences(struct kunit *test)
 	mock_expect_names(test, b, "detached-driver", "signaled-timeline");
 
 	/* Nothing may be left for later, when the issuer is gone after all. */
-	expect_refs(test, array, 1);
-	expect_refs(test, a, 2);
+	mock_expect_refs(test, array, 1);
+	mock_expect_refs(test, a, 2);
 	dma_fence_put(a);
 	dma_fence_put(b);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
 	dma_fence_put(array);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			kind->flags & MOCK_RELEASE ? 2 : 0);
+			flags & MOCK_RELEASE ? 2 : 0);
 }
 
 /*
@@ -679,8 +605,8 @@ static void array_of_attached_fences(struct kunit *test)
 
 static void chain_of_detached_fences_has_signaled(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *head = create_node(test, NULL, a, 1);
 	struct mock_cb cb = {};
 
@@ -693,14 +619,14 @@ static void chain_of_detached_fences_has_signaled(struct kunit *test)
 	use_container(test, head);
 
 	dma_fence_put(head);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void chain_is_asked_whether_it_has_signaled(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *head = create_node(test, NULL, live, 1);
 
@@ -713,15 +639,15 @@ static void chain_is_asked_whether_it_has_signaled(struct kunit *test)
 	use_container(test, head);
 
 	dma_fence_put(head);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void chain_signals_with_its_last_live_fence(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(first, 1);
 	struct dma_fence *b = mock_fence_create(second, 1);
 	struct dma_fence *head = create_node(test, NULL, a, 1);
@@ -746,18 +672,18 @@ static void chain_signals_with_its_last_live_fence(struct kunit *test)
 	use_container(test, head);
 
 	dma_fence_put(head);
-	put_detached(test, gone);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void chain_walk_skips_detached_fences(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *old = mock_fence_create(issuer, 1);
 	struct dma_fence *new = mock_fence_create(issuer, 2);
-	struct dma_fence *gone1 = create_detached(test, 1, 0);
-	struct dma_fence *gone2 = create_detached(test, 1, 0);
+	struct dma_fence *gone1 = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *gone2 = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *head = create_node(test, NULL, old, 1);
 	struct dma_fence *iter;
 	u64 seen[4] = {};
@@ -776,15 +702,15 @@ static void chain_walk_skips_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen[1], 1);
 
 	/* The nodes that were skipped are garbage, with what they held. */
-	put_detached(test, gone1);
-	put_detached(test, gone2);
+	mock_put_detached(test, gone1);
+	mock_put_detached(test, gone2);
 
 	dma_fence_signal(old);
 	dma_fence_signal(new);
 	mock_issuer_destroy(issuer);
 	dma_fence_put(head);
-	put_detached(test, old);
-	put_detached(test, new);
+	mock_put_detached(test, old);
+	mock_put_detached(test, new);
 }
 
 static void chain_walk_collects_all_of_a_detached_tail(struct kunit *test)
@@ -793,7 +719,7 @@ static void chain_walk_collects_all_of_a_detached_tail(struct kunit *test)
 	int i, count = 0;
 
 	for (i = 0; i < ARRAY_SIZE(gone); i++) {
-		gone[i] = create_detached(test, 1, 0);
+		gone[i] = mock_fence_create_detached(test, 1, 0);
 		head = create_node(test, head, gone[i], i + 1);
 	}
 	dma_fence_chain_for_each(iter, head)
@@ -802,17 +728,17 @@ static void chain_walk_collects_all_of_a_detached_tail(struct kunit *test)
 	KUNIT_EXPECT_NULL(test,
 			  rcu_access_pointer(to_dma_fence_chain(head)->prev));
 	for (i = 0; i < ARRAY_SIZE(gone) - 1; i++)
-		put_detached(test, gone[i]);
+		mock_put_detached(test, gone[i]);
 
 	dma_fence_put(head);
-	put_detached(test, gone[i]);
+	mock_put_detached(test, gone[i]);
 }
 
 /* A node may be held by somebody: it stays, with what it holds. */
 static void chain_walk_leaves_a_node_to_its_holder(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *node = create_node(test, NULL, a, 1);
 	struct dma_fence *head = create_node(test, dma_fence_get(node), b, 2);
 	struct dma_fence *iter;
@@ -825,9 +751,9 @@ static void chain_walk_leaves_a_node_to_its_holder(struct kunit *test)
 	use_container(test, node);
 
 	dma_fence_put(head);
-	put_detached(test, b);
+	mock_put_detached(test, b);
 	dma_fence_put(node);
-	put_detached(test, a);
+	mock_put_detached(test, a);
 }
 
 /* What find_seqno returns for @seqno; the fence found is in @found. */
@@ -840,8 +766,8 @@ static int find_seqno(struct dma_fence *head, u64 seqno, struct dma_fence **foun
 
 static void chain_find_seqno_among_detached_fences(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *head = create_node(test, NULL, a, 1);
 	struct dma_fence *found;
 
@@ -874,14 +800,14 @@ static void chain_find_seqno_among_detached_fences(struct kunit *test)
 	dma_fence_put(found);
 
 	dma_fence_put(head);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void chain_find_seqno_stops_at_a_live_fence(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *tail = create_node(test, NULL, live, 1);
 	struct dma_fence *head = create_node(test, dma_fence_get(tail), gone, 2);
@@ -901,13 +827,13 @@ static void chain_find_seqno_stops_at_a_live_fence(struct kunit *test)
 
 	dma_fence_put(tail);
 	dma_fence_put(head);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void chain_find_seqno_needs_a_chain(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 3, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 3, 0);
 	struct dma_fence *found;
 
 	KUNIT_EXPECT_EQ(test, find_seqno(gone, 1, &found), -EINVAL);
@@ -916,14 +842,14 @@ static void chain_find_seqno_needs_a_chain(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, found, gone);
 	dma_fence_put(found);
 
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 /* The context of a timeline is passed on by nodes that have signaled, too. */
 static void chain_continues_a_signaled_chain(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *tail = create_node(test, NULL, a, 7);
 	struct dma_fence *head;
 
@@ -940,15 +866,15 @@ static void chain_continues_a_signaled_chain(struct kunit *test)
 
 	dma_fence_put(tail);
 	dma_fence_put(head);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /* Before it was a timeline, a syncobj may have had a plain fence. */
 static void chain_continues_a_detached_fence(struct kunit *test)
 {
-	struct dma_fence *prev = create_detached(test, 9, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *prev = mock_fence_create_detached(test, 9, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *head = create_node(test, dma_fence_get(prev), live, 3);
 	struct dma_fence *iter;
@@ -959,21 +885,21 @@ static void chain_continues_a_detached_fence(struct kunit *test)
 	dma_fence_chain_for_each(iter, head)
 		count++;
 	KUNIT_EXPECT_EQ(test, count, 1);
-	put_detached(test, prev);
+	mock_put_detached(test, prev);
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(issuer);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
 	use_container(test, head);
 	dma_fence_put(head);
-	put_detached(test, live);
+	mock_put_detached(test, live);
 }
 
 /* The points of a timeline have 64 bits, whatever its state. */
 static void chain_compares_64_bits_after_the_signal(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *tail = create_node(test, NULL, a, SEQNO_OLD);
 	struct dma_fence *head, *found;
 
@@ -997,13 +923,13 @@ static void chain_compares_64_bits_after_the_signal(struct kunit *test)
 
 	dma_fence_put(tail);
 	dma_fence_put(head);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void chain_that_signaled_is_still_a_chain(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *head = create_node(test, NULL, gone, 1);
 
 	KUNIT_ASSERT_TRUE(test, dma_fence_is_chain(head));
@@ -1018,13 +944,13 @@ static void chain_that_signaled_is_still_a_chain(struct kunit *test)
 	expect_unwraps(test, head, gone);
 
 	dma_fence_put(head);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void chain_passes_deadlines_to_live_fences_only(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *head = create_node(test, NULL, live, 1);
@@ -1040,13 +966,13 @@ static void chain_passes_deadlines_to_live_fences_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	dma_fence_put(head);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void chain_is_named_like_any_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *head = create_node(test, NULL, live, 1);
 
@@ -1057,13 +983,13 @@ static void chain_is_named_like_any_fence(struct kunit *test)
 	mock_expect_names(test, head, "detached-driver", "signaled-timeline");
 
 	dma_fence_put(head);
-	put_detached(test, live);
+	mock_put_detached(test, live);
 }
 
 /* Nobody has walked it, so all of it goes with the head. */
 static void chain_released_unwalked_drops_its_fences(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *head = NULL;
 	int i;
 
@@ -1073,15 +999,15 @@ static void chain_released_unwalked_drops_its_fences(struct kunit *test)
 	dma_fence_put(head);
 	KUNIT_EXPECT_EQ(test, kref_read(&gone->refcount), 1);
 
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void chain_of_attached_fences(struct kunit *test)
 {
-	const struct attached_kind *kind = test->param_value;
+	unsigned int flags = mock_attached_flags(test);
 	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | kind->flags);
+		mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
@@ -1097,12 +1023,12 @@ static void chain_of_attached_fences(struct kunit *test)
 	use_container(test, head);
 
 	/* Nothing may be left for later, when the issuer is gone after all. */
-	expect_refs(test, a, 1);
+	mock_expect_refs(test, a, 1);
 	dma_fence_put(a);
 	dma_fence_put(b);
 	dma_fence_put(head);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			kind->flags & MOCK_RELEASE ? 2 : 0);
+			flags & MOCK_RELEASE ? 2 : 0);
 }
 
 /*
@@ -1111,8 +1037,8 @@ static void chain_of_attached_fences(struct kunit *test)
 
 static void unwrap_of_a_chain_of_arrays(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
 	struct dma_fence *tail = create_array_of(test, false, a, gone);
@@ -1131,15 +1057,15 @@ static void unwrap_of_a_chain_of_arrays(struct kunit *test)
 	expect_unwraps(test, head, gone, b);
 
 	dma_fence_put(head);
-	put_detached(test, gone);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void merge_of_detached_and_live_is_the_live_one(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *merged;
 
@@ -1152,15 +1078,15 @@ static void merge_of_detached_and_live_is_the_live_one(struct kunit *test)
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(issuer);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void merge_leaves_out_what_is_detached(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(first, 1);
 	struct dma_fence *b = mock_fence_create(second, 1);
 	struct dma_fence *merged;
@@ -1180,19 +1106,19 @@ static void merge_leaves_out_what_is_detached(struct kunit *test)
 	use_container(test, merged);
 
 	dma_fence_put(merged);
-	put_detached(test, gone);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 static void merge_keeps_the_latest_of_a_context(struct kunit *test)
 {
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *old = mock_fence_create(first, 1);
 	struct dma_fence *new = mock_fence_create(first, 2);
 	struct dma_fence *other = mock_fence_create(second, 1);
-	struct dma_fence *gone = create_detached(test, 1, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *merged;
 
 	merged = dma_fence_unwrap_merge(old, gone, new, other);
@@ -1209,10 +1135,10 @@ static void merge_keeps_the_latest_of_a_context(struct kunit *test)
 	dma_fence_signal(other);
 	mock_issuer_destroy(first);
 	mock_issuer_destroy(second);
-	put_detached(test, old);
-	put_detached(test, new);
-	put_detached(test, other);
-	put_detached(test, gone);
+	mock_put_detached(test, old);
+	mock_put_detached(test, new);
+	mock_put_detached(test, other);
+	mock_put_detached(test, gone);
 }
 
 /* Not the later one of 32 bits, if the context has 64. */
@@ -1232,14 +1158,14 @@ static void merge_keeps_the_latest_of_64_bits(struct kunit *test)
 	dma_fence_signal(new);
 	mock_issuer_destroy(issuer);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_later(new, old));
-	put_detached(test, old);
-	put_detached(test, new);
+	mock_put_detached(test, old);
+	mock_put_detached(test, new);
 }
 
 /* User space asks a merged sync_file when the last of its fences was done. */
 static void merge_of_detached_fences_is_a_stub(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
 	struct dma_fence *c = mock_fence_create(issuer, 3);
@@ -1261,15 +1187,15 @@ static void merge_of_detached_fences_is_a_stub(struct kunit *test)
 	mock_fence_use(test, merged);
 
 	dma_fence_put(merged);
-	put_detached(test, a);
-	put_detached(test, b);
-	put_detached(test, c);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
+	mock_put_detached(test, c);
 }
 
 static void merge_of_containers_of_detached_fences(struct kunit *test)
 {
-	struct dma_fence *a = create_detached(test, 1, 0);
-	struct dma_fence *b = create_detached(test, 1, 0);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *array = create_array_of(test, false, a, b);
 	struct dma_fence *head = create_node(test, NULL, array, 1);
 	struct dma_fence *merged;
@@ -1294,16 +1220,16 @@ static void merge_of_containers_of_detached_fences(struct kunit *test)
 
 	dma_fence_put(array);
 	dma_fence_put(head);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /* Merging only looks at what is inside, so this includes live members. */
 static void merge_flattens_containers(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 1, 0);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(first, 1);
 	struct dma_fence *b = mock_fence_create(second, 1);
 	struct dma_fence *any = create_array_of(test, true, gone, a);
@@ -1323,9 +1249,9 @@ static void merge_flattens_containers(struct kunit *test)
 	mock_issuer_destroy(second);
 	dma_fence_put(any);
 	dma_fence_put(head);
-	put_detached(test, gone);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /*
@@ -1374,8 +1300,8 @@ static void stub_of_ones_own_has_the_given_timestamp(struct kunit *test)
 	expect_detached_stub(test, stub);
 	expect_detached_stub(test, other);
 
-	expect_refs(test, stub, 1);
-	expect_refs(test, other, 1);
+	mock_expect_refs(test, stub, 1);
+	mock_expect_refs(test, other, 1);
 	dma_fence_put(stub);
 	dma_fence_put(other);
 }
@@ -1455,7 +1381,7 @@ static struct kunit_case dma_fence_containers_test_cases[] = {
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(array_releases_the_last_reference,
 			 mock_lock_gen_params),
-	KUNIT_CASE_PARAM(array_of_attached_fences, attached_gen_params),
+	KUNIT_CASE_PARAM(array_of_attached_fences, mock_attached_gen_params),
 	KUNIT_CASE_PARAM(chain_of_detached_fences_has_signaled,
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(chain_is_asked_whether_it_has_signaled,
@@ -1486,7 +1412,7 @@ static struct kunit_case dma_fence_containers_test_cases[] = {
 	KUNIT_CASE_PARAM(chain_is_named_like_any_fence, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(chain_released_unwalked_drops_its_fences,
 			 mock_lock_gen_params),
-	KUNIT_CASE_PARAM(chain_of_attached_fences, attached_gen_params),
+	KUNIT_CASE_PARAM(chain_of_attached_fences, mock_attached_gen_params),
 	KUNIT_CASE_PARAM(unwrap_of_a_chain_of_arrays, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(merge_of_detached_and_live_is_the_live_one,
 			 mock_lock_gen_params),

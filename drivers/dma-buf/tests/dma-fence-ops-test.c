@@ -259,24 +259,11 @@ static void dma_fence_test_ops_null_means_signaled(struct kunit *test)
 	dma_fence_put(fence);
 }
 
-static const struct attached {
-	const char *name;
-	unsigned int flags;
-} attached[] = {
-	{ "release", MOCK_RELEASE },
-	{ "release, external lock", MOCK_RELEASE | MOCK_EXTERN_LOCK },
-	{ "wait", MOCK_WAIT },
-	{ "wait, external lock", MOCK_WAIT | MOCK_EXTERN_LOCK },
-	{ "wait and release", MOCK_WAIT | MOCK_RELEASE },
-};
-
-KUNIT_ARRAY_PARAM_DESC(attached, attached, name);
-
 /* The deprecated callbacks keep working: their issuers outlive their fences. */
 static void dma_fence_test_ops_kept_after_signal(struct kunit *test)
 {
-	const struct attached *param = test->param_value;
-	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | param->flags);
+	unsigned int flags = mock_attached_flags(test);
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
 	dma_fence_signal(fence);
@@ -290,8 +277,8 @@ static void dma_fence_test_ops_kept_after_signal(struct kunit *test)
 /* What is asked of a fence with these callbacks is what was always asked. */
 static void dma_fence_test_ops_kept_not_asked_after_signal(struct kunit *test)
 {
-	const struct attached *param = test->param_value;
-	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | param->flags);
+	unsigned int flags = mock_attached_flags(test);
+	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
@@ -307,12 +294,12 @@ static void dma_fence_test_ops_kept_not_asked_after_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
 	/* Only wait and release. */
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->late), atomic_read(&calls->wait));
-	if (param->flags & MOCK_WAIT)
+	if (flags & MOCK_WAIT)
 		KUNIT_EXPECT_GT(test, atomic_read(&calls->wait), 0);
 
 	dma_fence_put(fence);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			param->flags & MOCK_RELEASE ? 1 : 0);
+			flags & MOCK_RELEASE ? 1 : 0);
 }
 
 static void dma_fence_test_release_called_by_last_put(struct kunit *test)
@@ -679,9 +666,9 @@ static struct kunit_case dma_fence_ops_tests[] = {
 	KUNIT_CASE_PARAM(dma_fence_test_ops_null_after_signal, way_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_ops_null_in_callbacks, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_ops_null_means_signaled, mock_lock_gen_params),
-	KUNIT_CASE_PARAM(dma_fence_test_ops_kept_after_signal, attached_gen_params),
+	KUNIT_CASE_PARAM(dma_fence_test_ops_kept_after_signal, mock_attached_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_ops_kept_not_asked_after_signal,
-			 attached_gen_params),
+			 mock_attached_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_release_called_by_last_put, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_release_called_without_signal,
 			 mock_lock_gen_params),

@@ -21,60 +21,9 @@
 
 #include "mock-issuer.h"
 
-#define SOON	(5 * HZ)
-
 /* Sequence numbers that only a 64-bit comparison puts into this order. */
 #define SEQNO_OLD	5ULL
 #define SEQNO_NEW	(BIT_ULL(32) + 1)
-
-struct attached_kind {
-	const char *name;
-	unsigned int flags;
-};
-
-/* Issuers with one of the deprecated callbacks, who have to stay. */
-static const struct attached_kind attached[] = {
-	{ "inline lock, release", MOCK_RELEASE },
-	{ "inline lock, wait", MOCK_WAIT },
-	{ "external lock, release", MOCK_EXTERN_LOCK | MOCK_RELEASE },
-	{ "external lock, wait", MOCK_EXTERN_LOCK | MOCK_WAIT },
-};
-
-KUNIT_ARRAY_PARAM_DESC(attached, attached, name);
-
-/* An issuer with the kind of lock that this run of a case is about. */
-static struct mock_issuer *create_issuer(struct kunit *test)
-{
-	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
-}
-
-/* A fence that has signaled and whose issuer is gone since. */
-static struct dma_fence *create_detached(struct kunit *test)
-{
-	return mock_fence_create_orphan(test,
-					MOCK_ALL_CB | mock_lock_flags(test));
-}
-
-/* Some references are dropped a moment later, from irq_work or a work. */
-static void expect_refs(struct kunit *test, struct dma_fence *fence,
-			unsigned int refs)
-{
-	unsigned long timeout = jiffies + SOON;
-
-	while (kref_read(&fence->refcount) > refs && time_before(jiffies, timeout))
-		fsleep(1000);
-	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
-}
-
-/* Puts the last reference to a fence, whose issuer nobody has asked since. */
-static void put_detached(struct kunit *test, struct dma_fence *fence)
-{
-	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
-
-	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
-	expect_refs(test, fence, 1);
-	dma_fence_put(fence);
-}
 
 KUNIT_DEFINE_ACTION_WRAPPER(fini_resv_action, dma_resv_fini, struct dma_resv *);
 
@@ -145,9 +94,9 @@ static bool has_slot(struct kunit *test, struct dma_resv *resv,
 static void locked_iteration_visits_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
-	struct mock_issuer *other = create_issuer(test);
+	struct mock_issuer *other = mock_issuer_create_param(test);
 	struct dma_fence *b = mock_fence_create(other, 1);
 	struct dma_fence *live = mock_fence_create(other, 2);
 
@@ -166,22 +115,22 @@ static void locked_iteration_visits_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, has_slot(test, resv, a, DMA_RESV_USAGE_KERNEL));
 	KUNIT_EXPECT_TRUE(test,
 			  has_slot(test, resv, live, DMA_RESV_USAGE_BOOKKEEP));
-	put_detached(test, a);
+	mock_put_detached(test, a);
 
 	dma_fence_signal(b);
 	dma_fence_signal(live);
 	mock_issuer_destroy(other);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 2);
 	fini_resv(test, resv);
-	put_detached(test, b);
-	put_detached(test, live);
+	mock_put_detached(test, b);
+	mock_put_detached(test, live);
 }
 
 static void unlocked_iteration_skips_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 1);
 	struct dma_fence *live = mock_fence_create(second, 1);
 	struct dma_resv_iter cursor;
@@ -208,15 +157,15 @@ static void unlocked_iteration_skips_detached_fences(struct kunit *test)
 	dma_resv_iter_end(&cursor);
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void detached_fences_can_be_added(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct dma_fence *gone = create_detached(test);
-	struct dma_fence *next = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *next = mock_fence_create_detached(test, 1, 0);
 
 	add(test, resv, gone, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
@@ -227,18 +176,18 @@ static void detached_fences_can_be_added(struct kunit *test)
 	add(test, resv, next, DMA_RESV_USAGE_READ);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, next, DMA_RESV_USAGE_READ));
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 
 	mock_fence_use(test, next);
 	fini_resv(test, resv);
-	put_detached(test, next);
+	mock_put_detached(test, next);
 }
 
 /* Which of two fences of one context is later does not depend on its issuer. */
 static void later_fence_replaces_one_of_its_context(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *second = mock_fence_create(issuer, 2);
 	struct dma_fence *third = mock_fence_create(issuer, 3);
 	struct dma_fence *first = mock_fence_create(issuer, 1);
@@ -256,14 +205,14 @@ static void later_fence_replaces_one_of_its_context(struct kunit *test)
 	add(test, resv, third, DMA_RESV_USAGE_READ);
 	KUNIT_EXPECT_FALSE(test,
 			   has_slot(test, resv, second, DMA_RESV_USAGE_READ));
-	expect_refs(test, second, 1);
+	mock_expect_refs(test, second, 1);
 
 	dma_fence_signal(second);
 	mock_issuer_destroy(issuer);
 	fini_resv(test, resv);
-	put_detached(test, first);
-	put_detached(test, second);
-	put_detached(test, third);
+	mock_put_detached(test, first);
+	mock_put_detached(test, second);
+	mock_put_detached(test, third);
 }
 
 static void later_fence_is_found_by_64_bits(struct kunit *test)
@@ -283,15 +232,15 @@ static void later_fence_is_found_by_64_bits(struct kunit *test)
 	dma_fence_signal(old);
 	mock_issuer_destroy(issuer);
 	fini_resv(test, resv);
-	put_detached(test, old);
-	put_detached(test, new);
+	mock_put_detached(test, old);
+	mock_put_detached(test, new);
 }
 
 /* Hardware that wraps around after 32 bits starts over at small numbers. */
 static void later_fence_is_found_by_32_bits(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *old = mock_fence_create(issuer, U32_MAX);
 	struct dma_fence *new = mock_fence_create(issuer, 1);
 
@@ -304,20 +253,20 @@ static void later_fence_is_found_by_32_bits(struct kunit *test)
 	dma_fence_signal(old);
 	mock_issuer_destroy(issuer);
 	fini_resv(test, resv);
-	put_detached(test, old);
-	put_detached(test, new);
+	mock_put_detached(test, old);
+	mock_put_detached(test, new);
 }
 
 static void reserving_drops_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuers[8], *issuer = create_issuer(test);
+	struct mock_issuer *issuers[8], *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct dma_fence *gone[8];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(gone); i++) {
-		issuers[i] = create_issuer(test);
+		issuers[i] = mock_issuer_create_param(test);
 		gone[i] = mock_fence_create(issuers[i], 1);
 		add(test, resv, gone[i], DMA_RESV_USAGE_READ);
 	}
@@ -336,19 +285,19 @@ static void reserving_drops_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, live, DMA_RESV_USAGE_READ));
 	for (i = 0; i < ARRAY_SIZE(gone); i++)
-		put_detached(test, gone[i]);
+		mock_put_detached(test, gone[i]);
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(issuer);
 	fini_resv(test, resv);
-	put_detached(test, live);
+	mock_put_detached(test, live);
 }
 
 static void get_fences_leaves_out_detached_ones(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 1);
 	struct dma_fence *live = mock_fence_create(second, 1);
 	struct dma_fence **fences;
@@ -383,8 +332,8 @@ static void get_fences_leaves_out_detached_ones(struct kunit *test)
 	kfree(fences);
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /* One fence that stands for all that are to be waited for. */
@@ -396,7 +345,7 @@ static void get_singleton_leaves_out_detached_ones(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		issuers[i] = create_issuer(test);
+		issuers[i] = mock_issuer_create_param(test);
 		fences[i] = mock_fence_create(issuers[i], 1);
 		add(test, resv, fences[i], DMA_RESV_USAGE_WRITE);
 	}
@@ -430,14 +379,14 @@ static void get_singleton_leaves_out_detached_ones(struct kunit *test)
 	dma_fence_put(array);
 	fini_resv(test, resv);
 	for (i = 0; i < ARRAY_SIZE(fences); i++)
-		put_detached(test, fences[i]);
+		mock_put_detached(test, fences[i]);
 }
 
 static void test_signaled_follows_the_usage(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 1);
 	struct dma_fence *live = mock_fence_create(second, 1);
 
@@ -460,15 +409,15 @@ static void test_signaled_follows_the_usage(struct kunit *test)
 			  dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP));
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /* Nobody had asked whether it was done, nor enabled signaling of it. */
 static void wait_for_detached_fences_returns_at_once(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 
 	add(test, resv, gone, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_EQ(test, 7,
@@ -482,7 +431,7 @@ static void wait_for_detached_fences_returns_at_once(struct kunit *test)
 					      0));
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 /* Somebody who signals a fence, and is gone by the time that anybody looks. */
@@ -502,8 +451,8 @@ static void signaler_work(struct work_struct *work)
 static void wait_ends_with_the_last_live_fence(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 1);
 	struct dma_fence *live = mock_fence_create(second, 1);
 	struct signaler *signaler;
@@ -524,7 +473,7 @@ static void wait_ends_with_the_last_live_fence(struct kunit *test)
 	schedule_delayed_work(&signaler->work, 2);
 	KUNIT_EXPECT_GT(test,
 			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false,
-					      SOON), 0);
+					      MOCK_SOON), 0);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(live));
 	/* The grace period starts when the signaler has returned. */
 	flush_delayed_work(&signaler->work);
@@ -534,19 +483,19 @@ static void wait_ends_with_the_last_live_fence(struct kunit *test)
 					      7));
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void copy_leaves_out_detached_fences(struct kunit *test)
 {
 	struct dma_resv *src = create_resv(test);
 	struct dma_resv *dst = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 1);
 	struct dma_fence *live = mock_fence_create(second, 1);
-	struct dma_fence *replaced = create_detached(test);
+	struct dma_fence *replaced = mock_fence_create_detached(test, 1, 0);
 
 	add(test, src, gone, DMA_RESV_USAGE_WRITE);
 	add(test, src, live, DMA_RESV_USAGE_READ);
@@ -560,7 +509,7 @@ static void copy_leaves_out_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_slots(test, src), 2);
 	KUNIT_EXPECT_EQ(test, count_slots(test, dst), 1);
 	KUNIT_EXPECT_TRUE(test, has_slot(test, dst, live, DMA_RESV_USAGE_READ));
-	put_detached(test, replaced);
+	mock_put_detached(test, replaced);
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(second);
@@ -568,16 +517,16 @@ static void copy_leaves_out_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test,
 			  dma_resv_test_signaled(dst, DMA_RESV_USAGE_BOOKKEEP));
 	fini_resv(test, dst);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /* A context is known by its number, whether or not its issuer exists. */
 static void replace_finds_detached_fences_by_context(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 1);
 	struct dma_fence *live = mock_fence_create(second, 1);
 	struct dma_fence *stub = dma_fence_get_stub();
@@ -594,7 +543,7 @@ static void replace_finds_detached_fences_by_context(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, stub, DMA_RESV_USAGE_READ));
 	KUNIT_EXPECT_TRUE(test,
 			  has_slot(test, resv, live, DMA_RESV_USAGE_BOOKKEEP));
-	expect_refs(test, gone, 1);
+	mock_expect_refs(test, gone, 1);
 
 	/* And the other way round: a live fence by one that is detached. */
 	KUNIT_ASSERT_EQ(test, dma_resv_lock(resv, NULL), 0);
@@ -603,21 +552,21 @@ static void replace_finds_detached_fences_by_context(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, gone, DMA_RESV_USAGE_WRITE));
 	KUNIT_EXPECT_TRUE(test,
 			  dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP));
-	expect_refs(test, live, 1);
+	mock_expect_refs(test, live, 1);
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(second);
 	fini_resv(test, resv);
 	dma_fence_put(stub);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 static void deadline_reaches_live_fences_only(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct mock_calls *gone_calls = mock_issuer_calls(first);
 	struct mock_calls *live_calls = mock_issuer_calls(second);
 	struct dma_fence *gone = mock_fence_create(first, 1);
@@ -638,8 +587,8 @@ static void deadline_reaches_live_fences_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&live_calls->set_deadline), 1);
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /* What debugfs shows of a buffer, a line for each fence. */
@@ -659,8 +608,8 @@ static const char *describe(struct kunit *test, struct dma_resv *resv)
 static void describe_names_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *gone = mock_fence_create(first, 17);
 	struct dma_fence *live = mock_fence_create(second, 18);
 
@@ -683,15 +632,15 @@ static void describe_names_detached_fences(struct kunit *test)
 			   "\tread fence:detached-driver signaled-timeline seq 18 signalled\n");
 
 	fini_resv(test, resv);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /* The buffer has the last reference, and goes away after the issuer. */
 static void fini_releases_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
@@ -718,7 +667,7 @@ static void containers_of_detached_fences_are_recognized(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		issuers[i] = create_issuer(test);
+		issuers[i] = mock_issuer_create_param(test);
 		fences[i] = mock_fence_create(issuers[i], 1);
 		add(test, resv, fences[i], DMA_RESV_USAGE_WRITE);
 	}
@@ -735,20 +684,20 @@ static void containers_of_detached_fences_are_recognized(struct kunit *test)
 	dma_fence_put(array);
 	fini_resv(test, resv);
 	for (i = 0; i < ARRAY_SIZE(fences); i++)
-		put_detached(test, fences[i]);
+		mock_put_detached(test, fences[i]);
 }
 
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void attached_fences_work_as_ever(struct kunit *test)
 {
-	const struct attached_kind *kind = test->param_value;
+	unsigned int flags = mock_attached_flags(test);
 	struct dma_resv *resv = create_resv(test);
 	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | kind->flags);
+		mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *first = mock_fence_create(issuer, 1);
 	struct dma_fence *second = mock_fence_create(issuer, 2);
-	int releases = kind->flags & MOCK_RELEASE ? 1 : 0;
+	int releases = flags & MOCK_RELEASE ? 1 : 0;
 
 	add(test, resv, first, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(resv, DMA_RESV_USAGE_READ));
@@ -756,7 +705,7 @@ static void attached_fences_work_as_ever(struct kunit *test)
 			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_READ, false,
 					      1));
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->wait),
-			kind->flags & MOCK_WAIT ? 1 : 0);
+			flags & MOCK_WAIT ? 1 : 0);
 
 	/* The later one has signaled already: it replaces the first. */
 	dma_fence_signal(second);
@@ -806,7 +755,7 @@ static struct kunit_case dma_resv_test_cases[] = {
 	KUNIT_CASE_PARAM(fini_releases_detached_fences, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(containers_of_detached_fences_are_recognized,
 			 mock_lock_gen_params),
-	KUNIT_CASE_PARAM(attached_fences_work_as_ever, attached_gen_params),
+	KUNIT_CASE_PARAM(attached_fences_work_as_ever, mock_attached_gen_params),
 	{}
 };
 

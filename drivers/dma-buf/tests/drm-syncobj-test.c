@@ -32,60 +32,9 @@
 
 #include "mock-issuer.h"
 
-#define SOON	(5 * HZ)
-
 /* Points that only a 64-bit comparison puts into this order. */
 #define POINT_OLD	5ULL
 #define POINT_NEW	(BIT_ULL(32) + 1)
-
-struct attached_kind {
-	const char *name;
-	unsigned int flags;
-};
-
-/* Issuers with one of the deprecated callbacks, who have to stay. */
-static const struct attached_kind attached[] = {
-	{ "inline lock, release", MOCK_RELEASE },
-	{ "inline lock, wait", MOCK_WAIT },
-	{ "external lock, release", MOCK_EXTERN_LOCK | MOCK_RELEASE },
-	{ "external lock, wait", MOCK_EXTERN_LOCK | MOCK_WAIT },
-};
-
-KUNIT_ARRAY_PARAM_DESC(attached, attached, name);
-
-/* An issuer with the kind of lock that this run of a case is about. */
-static struct mock_issuer *create_issuer(struct kunit *test)
-{
-	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
-}
-
-/* A fence that has signaled and whose issuer is gone since. */
-static struct dma_fence *create_detached(struct kunit *test)
-{
-	return mock_fence_create_orphan(test,
-					MOCK_ALL_CB | mock_lock_flags(test));
-}
-
-/* Some references are dropped a moment later, from irq_work or a work. */
-static void expect_refs(struct kunit *test, struct dma_fence *fence,
-			unsigned int refs)
-{
-	unsigned long timeout = jiffies + SOON;
-
-	while (kref_read(&fence->refcount) > refs && time_before(jiffies, timeout))
-		fsleep(1000);
-	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
-}
-
-/* Puts the last reference to a fence, whose issuer nobody has asked since. */
-static void put_detached(struct kunit *test, struct dma_fence *fence)
-{
-	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
-
-	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
-	expect_refs(test, fence, 1);
-	dma_fence_put(fence);
-}
 
 static struct drm_syncobj *create_syncobj(struct kunit *test,
 					  struct dma_fence *fence)
@@ -326,7 +275,7 @@ static void close_fd_sync(struct kunit *test, int fd)
 
 static void syncobj_keeps_a_fence_whose_issuer_is_gone(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct drm_syncobj *syncobj = create_syncobj(test, fence);
 
@@ -337,12 +286,12 @@ static void syncobj_keeps_a_fence_whose_issuer_is_gone(struct kunit *test)
 	mock_fence_use(test, fence);
 
 	drm_syncobj_put(syncobj);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 static void syncobj_takes_a_detached_fence(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
 
 	expect_fence(test, syncobj, NULL);
@@ -352,12 +301,12 @@ static void syncobj_takes_a_detached_fence(struct kunit *test)
 	/* The syncobj may be the last to have it. */
 	KUNIT_EXPECT_EQ(test, kref_read(&gone->refcount), 2);
 	drm_syncobj_put(syncobj);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void syncobj_releases_the_last_reference(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct drm_syncobj *syncobj = create_syncobj(test, fence);
@@ -372,8 +321,8 @@ static void syncobj_releases_the_last_reference(struct kunit *test)
 
 static void replace_drops_a_detached_fence(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct drm_syncobj *syncobj = create_syncobj(test, gone);
 
@@ -381,13 +330,13 @@ static void replace_drops_a_detached_fence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&gone->refcount), 2);
 	drm_syncobj_replace_fence(syncobj, live);
 	expect_fence(test, syncobj, live);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(issuer);
 	drm_syncobj_replace_fence(syncobj, NULL);
 	expect_fence(test, syncobj, NULL);
-	put_detached(test, live);
+	mock_put_detached(test, live);
 	drm_syncobj_put(syncobj);
 }
 
@@ -413,7 +362,7 @@ static void syncobj_created_signaled_has_a_stub(struct kunit *test)
 static void find_fence_after_the_issuer_is_gone(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	u32 handle = give_handle(test, client, create_syncobj(test, fence));
 	u32 empty = give_handle(test, client, create_syncobj(test, NULL));
@@ -437,7 +386,7 @@ static void find_fence_after_the_issuer_is_gone(struct kunit *test)
 					       &found));
 
 	close_client(test, client);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /* Somebody who submits what find_fence already waits for. */
@@ -458,7 +407,7 @@ static void submitter_work(struct work_struct *work)
 static void find_fence_waits_for_a_detached_fence(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
 	struct submitter *submitter;
 	struct dma_fence *found;
@@ -483,21 +432,21 @@ static void find_fence_waits_for_a_detached_fence(struct kunit *test)
 
 	drm_syncobj_put(syncobj);
 	close_client(test, client);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void syncobj_of_an_attached_fence(struct kunit *test)
 {
-	const struct attached_kind *kind = test->param_value;
+	unsigned int flags = mock_attached_flags(test);
 	struct drm_file *client = open_client(test);
 	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | kind->flags);
+		mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *first = mock_fence_create(issuer, 1);
 	struct dma_fence *second = mock_fence_create(issuer, 2);
 	struct drm_syncobj *syncobj = create_syncobj(test, first);
-	int releases = kind->flags & MOCK_RELEASE ? 1 : 0;
+	int releases = flags & MOCK_RELEASE ? 1 : 0;
 	u32 handle = give_handle(test, client, syncobj);
 
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, 0, handle, 0), -ETIME);
@@ -531,7 +480,7 @@ static void timeline_of_detached_fences(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		issuers[i] = create_issuer(test);
+		issuers[i] = mock_issuer_create_param(test);
 		fences[i] = mock_fence_create(issuers[i], 1);
 		add_point(test, syncobj, fences[i], i + 1);
 	}
@@ -566,7 +515,7 @@ static void timeline_of_detached_fences(struct kunit *test)
 
 	close_client(test, client);
 	for (i = 0; i < ARRAY_SIZE(fences); i++)
-		put_detached(test, fences[i]);
+		mock_put_detached(test, fences[i]);
 }
 
 /* A point is not reached before those in front of it, whoever is gone. */
@@ -574,9 +523,9 @@ static void timeline_point_waits_for_earlier_ones(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *found;
 	u32 handle;
 
@@ -597,22 +546,22 @@ static void timeline_point_waits_for_earlier_ones(struct kunit *test)
 
 	dma_fence_signal(live);
 	mock_issuer_destroy(issuer);
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(found, false, SOON), 0);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(found, false, MOCK_SOON), 0);
 	KUNIT_EXPECT_EQ(test, wait_for_point(test, client, 0, handle, 2), 0);
 	KUNIT_EXPECT_EQ(test, query(test, client, 0, handle), 2);
 	dma_fence_put(found);
 
 	close_client(test, client);
-	put_detached(test, live);
-	put_detached(test, gone);
+	mock_put_detached(test, live);
+	mock_put_detached(test, gone);
 }
 
 static void timeline_points_have_64_bits(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
-	struct dma_fence *old = create_detached(test);
-	struct dma_fence *new = create_detached(test);
+	struct dma_fence *old = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *new = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *first, *second, *found;
 	u32 handle;
 
@@ -640,8 +589,8 @@ static void timeline_points_have_64_bits(struct kunit *test)
 	dma_fence_put(first);
 	dma_fence_put(second);
 	close_client(test, client);
-	put_detached(test, old);
-	put_detached(test, new);
+	mock_put_detached(test, old);
+	mock_put_detached(test, new);
 }
 
 /* Which user space should not do, but may. */
@@ -649,8 +598,8 @@ static void timeline_with_an_unordered_point(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
-	struct dma_fence *a = create_detached(test);
-	struct dma_fence *b = create_detached(test);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *first, *second;
 	u32 handle;
 
@@ -668,16 +617,16 @@ static void timeline_with_an_unordered_point(struct kunit *test)
 	dma_fence_put(first);
 	dma_fence_put(second);
 	close_client(test, client);
-	put_detached(test, a);
-	put_detached(test, b);
+	mock_put_detached(test, a);
+	mock_put_detached(test, b);
 }
 
 /* A binary syncobj becomes a timeline by the first point that is added. */
 static void timeline_starts_with_a_detached_fence(struct kunit *test)
 {
-	struct dma_fence *plain = create_detached(test);
+	struct dma_fence *plain = mock_fence_create_detached(test, 1, 0);
 	struct drm_syncobj *syncobj = create_syncobj(test, plain);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *fence;
 
 	add_point(test, syncobj, gone, 1);
@@ -689,15 +638,15 @@ static void timeline_starts_with_a_detached_fence(struct kunit *test)
 	/* Back to a single fence: the whole timeline goes. */
 	drm_syncobj_replace_fence(syncobj, plain);
 	dma_fence_put(fence);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 	drm_syncobj_put(syncobj);
-	put_detached(test, plain);
+	mock_put_detached(test, plain);
 }
 
 static void timeline_freed_with_detached_fences(struct kunit *test)
 {
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fences[8];
 	int i;
 
@@ -711,7 +660,7 @@ static void timeline_freed_with_detached_fences(struct kunit *test)
 
 	drm_syncobj_put(syncobj);
 	for (i = 0; i < ARRAY_SIZE(fences); i++)
-		put_detached(test, fences[i]);
+		mock_put_detached(test, fences[i]);
 }
 
 /*
@@ -721,9 +670,9 @@ static void timeline_freed_with_detached_fences(struct kunit *test)
 static void wait_for_live_and_detached_fences(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	u32 a = give_handle(test, client, create_syncobj(test, live));
 	u32 b = give_handle(test, client, create_syncobj(test, gone));
 
@@ -742,8 +691,8 @@ static void wait_for_live_and_detached_fences(struct kunit *test)
 				 DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL, a, b));
 
 	close_client(test, client);
-	put_detached(test, live);
-	put_detached(test, gone);
+	mock_put_detached(test, live);
+	mock_put_detached(test, gone);
 }
 
 static void wait_sets_the_deadline_of_live_fences_only(struct kunit *test)
@@ -751,10 +700,10 @@ static void wait_sets_the_deadline_of_live_fences_only(struct kunit *test)
 	const u32 flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL |
 			  DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	u32 a = give_handle(test, client, create_syncobj(test, live));
 	u32 b = give_handle(test, client, create_syncobj(test, gone));
 
@@ -767,14 +716,14 @@ static void wait_sets_the_deadline_of_live_fences_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	close_client(test, client);
-	put_detached(test, live);
-	put_detached(test, gone);
+	mock_put_detached(test, live);
+	mock_put_detached(test, gone);
 }
 
 static void export_of_a_detached_fence_to_a_sync_file(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	u32 handle = give_handle(test, client, create_syncobj(test, gone));
 	struct drm_syncobj_handle arg = {
 		.handle = handle,
@@ -795,13 +744,13 @@ static void export_of_a_detached_fence_to_a_sync_file(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, fence, gone);
 	dma_fence_put(fence);
 	close_fd_sync(test, arg.fd);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void import_of_a_detached_fence_from_a_sync_file(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *sync_file = sync_file_create(gone);
 	struct drm_syncobj_handle arg = {
 		.handle = give_handle(test, client, create_syncobj(test, NULL)),
@@ -824,13 +773,13 @@ static void import_of_a_detached_fence_from_a_sync_file(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, 0, arg.handle, 0), 0);
 
 	close_client(test, client);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 /* Another process may get the syncobj by a descriptor of it. */
 static void descriptor_keeps_the_syncobj(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct drm_syncobj *syncobj = create_syncobj(test, gone);
 	int fd = -1;
 
@@ -841,13 +790,13 @@ static void descriptor_keeps_the_syncobj(struct kunit *test)
 	/* A syncobj is not a sync_file. */
 	KUNIT_EXPECT_NULL(test, sync_file_get_fence(fd));
 	close_fd_sync(test, fd);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void transfer_between_timeline_and_binary(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct dma_fence *gone = create_detached(test);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	u32 binary = give_handle(test, client, create_syncobj(test, gone));
 	u32 timeline = give_handle(test, client, create_syncobj(test, NULL));
 	u32 copy = give_handle(test, client, create_syncobj(test, NULL));
@@ -871,14 +820,14 @@ static void transfer_between_timeline_and_binary(struct kunit *test)
 			transfer(test, client, timeline, POINT_NEW + 1, copy, 0));
 
 	close_client(test, client);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void reset_and_signal_drop_a_detached_fence(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct dma_fence *a = create_detached(test);
-	struct dma_fence *b = create_detached(test);
+	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct drm_syncobj *syncobj = create_syncobj(test, a);
 	u32 handle = give_handle(test, client, syncobj);
 	struct user_args __user *user = map_handles(test, handle, 0, 0, 0);
@@ -892,13 +841,13 @@ static void reset_and_signal_drop_a_detached_fence(struct kunit *test)
 			call_ioctl(test, client, DRM_IOCTL_SYNCOBJ_RESET, &arg,
 				   user));
 	expect_fence(test, syncobj, NULL);
-	put_detached(test, a);
+	mock_put_detached(test, a);
 
 	drm_syncobj_replace_fence(syncobj, b);
 	KUNIT_EXPECT_EQ(test, 0,
 			call_ioctl(test, client, DRM_IOCTL_SYNCOBJ_SIGNAL, &arg,
 				   user));
-	put_detached(test, b);
+	mock_put_detached(test, b);
 	found = find_fence(client, handle, 0);
 	KUNIT_ASSERT_NOT_NULL(test, found);
 	mock_fence_use(test, found);
@@ -919,7 +868,7 @@ static struct kunit_case drm_syncobj_test_cases[] = {
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(find_fence_waits_for_a_detached_fence,
 			 mock_lock_gen_params),
-	KUNIT_CASE_PARAM(syncobj_of_an_attached_fence, attached_gen_params),
+	KUNIT_CASE_PARAM(syncobj_of_an_attached_fence, mock_attached_gen_params),
 	KUNIT_CASE_PARAM(timeline_of_detached_fences, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(timeline_point_waits_for_earlier_ones,
 			 mock_lock_gen_params),

@@ -361,6 +361,62 @@ struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flag
 }
 
 /**
+ * mock_fence_create_detached - a signaled fence whose issuer is gone
+ * @test: the running test, with the parameters of mock_lock_gen_params()
+ * @seqno: the seqno of the fence
+ * @error: the error to signal it with, or 0
+ *
+ * Return: The fence, whose one reference is the caller's.
+ */
+struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int error)
+{
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
+	struct dma_fence *fence = mock_fence_create(issuer, seqno);
+
+	if (error)
+		dma_fence_set_error(fence, error);
+	dma_fence_signal(fence);
+	mock_issuer_destroy(issuer);
+
+	return fence;
+}
+
+/**
+ * mock_expect_refs - how often a fence is held
+ * @test: the running test
+ * @fence: any fence
+ * @refs: the references to expect
+ *
+ * Those above get dropped, some of them a moment later: by the irq_work of a
+ * container, or by the work that closes files.
+ */
+void mock_expect_refs(struct kunit *test, struct dma_fence *fence, unsigned int refs)
+{
+	unsigned long timeout = jiffies + MOCK_SOON;
+
+	while (kref_read(&fence->refcount) > refs && time_before(jiffies, timeout))
+		fsleep(1000);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
+}
+
+/**
+ * mock_put_detached - put the last reference to a fence whose issuer is gone
+ * @test: the running test
+ * @fence: a struct mock_fence
+ *
+ * Has to be the last one of all, as whatever the test put the fence into drops
+ * what it holds. And nobody has called back into the issuer meanwhile.
+ */
+void mock_put_detached(struct kunit *test, struct dma_fence *fence)
+{
+	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
+	mock_expect_refs(test, fence, 1);
+	dma_fence_put(fence);
+}
+
+/**
  * mock_cb_func - the function of a struct mock_cb
  * @fence: the fence that signals
  * @cb: the base of a struct mock_cb
@@ -424,13 +480,44 @@ const char *mock_describe(struct kunit *test, struct dma_fence *fence)
 	return seq.buf;
 }
 
-static const struct mock_lock {
+/* What the runs of a parameterized test differ in. */
+struct mock_kind {
 	const char *name;
 	unsigned int flags;
-} mock_locks[] = {
+};
+
+static const struct mock_kind mock_locks[] = {
 	{ "inline lock", 0 },
 	{ "external lock", MOCK_EXTERN_LOCK },
+	{}
 };
+
+/* Issuers with one of the deprecated callbacks, who have to stay. */
+static const struct mock_kind mock_attached[] = {
+	{ "inline lock, release", MOCK_RELEASE },
+	{ "inline lock, wait", MOCK_WAIT },
+	{ "inline lock, release and wait", MOCK_RELEASE | MOCK_WAIT },
+	{ "external lock, release", MOCK_EXTERN_LOCK | MOCK_RELEASE },
+	{ "external lock, wait", MOCK_EXTERN_LOCK | MOCK_WAIT },
+	{ "external lock, release and wait", MOCK_EXTERN_LOCK | MOCK_RELEASE | MOCK_WAIT },
+	{}
+};
+
+static const void *mock_kind_next(const struct mock_kind *kinds, const void *prev, char *desc)
+{
+	const struct mock_kind *kind = prev ? (const struct mock_kind *)prev + 1 : kinds;
+
+	if (!kind->name)
+		return NULL;
+
+	strscpy(desc, kind->name, KUNIT_PARAM_DESC_SIZE);
+	return kind;
+}
+
+static unsigned int mock_kind_flags(struct kunit *test)
+{
+	return ((const struct mock_kind *)test->param_value)->flags;
+}
 
 /**
  * mock_lock_gen_params - the parameters of a test that takes each kind of lock
@@ -443,13 +530,7 @@ static const struct mock_lock {
  */
 const void *mock_lock_gen_params(const void *prev, char *desc)
 {
-	const struct mock_lock *lock = prev ? (const struct mock_lock *)prev + 1 : mock_locks;
-
-	if (lock == mock_locks + ARRAY_SIZE(mock_locks))
-		return NULL;
-
-	strscpy(desc, lock->name, KUNIT_PARAM_DESC_SIZE);
-	return lock;
+	return mock_kind_next(mock_locks, prev, desc);
 }
 
 /**
@@ -460,7 +541,44 @@ const void *mock_lock_gen_params(const void *prev, char *desc)
  */
 unsigned int mock_lock_flags(struct kunit *test)
 {
-	return ((const struct mock_lock *)test->param_value)->flags;
+	return mock_kind_flags(test);
+}
+
+/**
+ * mock_issuer_create_param - an issuer with the kind of lock of this case
+ * @test: the running test, with the parameters of mock_lock_gen_params()
+ *
+ * Return: What mock_issuer_create() returns with that lock and %MOCK_ALL_CB.
+ */
+struct mock_issuer *mock_issuer_create_param(struct kunit *test)
+{
+	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
+}
+
+/**
+ * mock_attached_gen_params - the parameters of a test of fences that keep their ops
+ * @prev: the last parameter, or NULL
+ * @desc: where to write the name of the next
+ *
+ * For KUNIT_CASE_PARAM(): issuers with one or both of the deprecated callbacks,
+ * and with each kind of lock.
+ *
+ * Return: The next parameter, or NULL after the last.
+ */
+const void *mock_attached_gen_params(const void *prev, char *desc)
+{
+	return mock_kind_next(mock_attached, prev, desc);
+}
+
+/**
+ * mock_attached_flags - the callbacks and the kind of lock that this case is about
+ * @test: the running test, with the parameters of mock_attached_gen_params()
+ *
+ * Return: The flags for mock_issuer_create().
+ */
+unsigned int mock_attached_flags(struct kunit *test)
+{
+	return mock_kind_flags(test);
 }
 
 /**

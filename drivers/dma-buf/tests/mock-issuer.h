@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/dma-fence.h>
+#include <linux/jiffies.h>
 #include <linux/spinlock.h>
 
 /* The lock is in the issuer, not in the fence. */
@@ -29,6 +30,9 @@
 #define MOCK_DEADLINE_CB	BIT(6)
 /* The fences are initialized by dma_fence_init64(). */
 #define MOCK_SEQNO64		BIT(7)
+
+/* Containers signal from irq_work, which UML runs with the next tick. */
+#define MOCK_SOON		(5 * HZ)
 
 /* All ops that do not keep a fence attached to its issuer. */
 #define MOCK_ALL_CB		(MOCK_SIGNALED_CB | MOCK_ENABLE_CB | MOCK_DEADLINE_CB)
@@ -117,6 +121,9 @@ int mock_calls_total(struct mock_calls *calls);
 struct dma_fence *mock_fence_alloc(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flags);
+struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int error);
+void mock_expect_refs(struct kunit *test, struct dma_fence *fence, unsigned int refs);
+void mock_put_detached(struct kunit *test, struct dma_fence *fence);
 
 /**
  * mock_issuer_complete - let the signaled op of an issuer return true
@@ -148,6 +155,10 @@ void mock_fence_use(struct kunit *test, struct dma_fence *fence);
 
 const void *mock_lock_gen_params(const void *prev, char *desc);
 unsigned int mock_lock_flags(struct kunit *test);
+struct mock_issuer *mock_issuer_create_param(struct kunit *test);
+
+const void *mock_attached_gen_params(const void *prev, char *desc);
+unsigned int mock_attached_flags(struct kunit *test);
 
 void mock_expect_names(struct kunit *test, struct dma_fence *fence,
 		       const char *driver, const char *timeline);

@@ -29,66 +29,8 @@
 
 #include "mock-issuer.h"
 
-#define SOON	(5 * HZ)
-
 /* As many as the tests ever ask about in one go. */
 #define MAX_INFOS	4
-
-struct attached_kind {
-	const char *name;
-	unsigned int flags;
-};
-
-/* Issuers with one of the deprecated callbacks, who have to stay. */
-static const struct attached_kind attached[] = {
-	{ "inline lock, release", MOCK_RELEASE },
-	{ "inline lock, wait", MOCK_WAIT },
-	{ "external lock, release", MOCK_EXTERN_LOCK | MOCK_RELEASE },
-	{ "external lock, wait", MOCK_EXTERN_LOCK | MOCK_WAIT },
-};
-
-KUNIT_ARRAY_PARAM_DESC(attached, attached, name);
-
-/* An issuer with the kind of lock that this run of a case is about. */
-static struct mock_issuer *create_issuer(struct kunit *test)
-{
-	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
-}
-
-/* A fence that has signaled and whose issuer is gone since. */
-static struct dma_fence *create_detached(struct kunit *test, int error)
-{
-	struct mock_issuer *issuer = create_issuer(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
-
-	if (error)
-		dma_fence_set_error(fence, error);
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
-
-	return fence;
-}
-
-/* Some references are dropped a moment later, from irq_work or a work. */
-static void expect_refs(struct kunit *test, struct dma_fence *fence,
-			unsigned int refs)
-{
-	unsigned long timeout = jiffies + SOON;
-
-	while (kref_read(&fence->refcount) > refs && time_before(jiffies, timeout))
-		fsleep(1000);
-	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
-}
-
-/* Puts the last reference to a fence, whose issuer nobody has asked since. */
-static void put_detached(struct kunit *test, struct dma_fence *fence)
-{
-	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
-
-	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
-	expect_refs(test, fence, 1);
-	dma_fence_put(fence);
-}
 
 /* fput() would leave the work to somebody else, the caller is a kthread. */
 KUNIT_DEFINE_ACTION_WRAPPER(close_file_action, __fput_sync, struct file *);
@@ -261,7 +203,7 @@ static void expect_default_name(struct kunit *test, struct dma_fence *fence,
 
 static void info_of_a_live_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
@@ -276,13 +218,13 @@ static void info_of_a_live_fence(struct kunit *test)
 	close_sync_file(test, sync_file);
 	dma_fence_signal(fence);
 	mock_issuer_destroy(issuer);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /* What user space has seen as the issuer's names are fixed strings now. */
 static void info_after_the_issuer_is_gone(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
@@ -303,12 +245,12 @@ static void info_after_the_issuer_is_gone(struct kunit *test)
 	expect_signaled(test, fence, 1, &args.infos[0]);
 
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 static void info_of_a_file_made_from_a_detached_fence(struct kunit *test)
 {
-	struct dma_fence *fence = create_detached(test, 0);
+	struct dma_fence *fence = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
@@ -317,12 +259,12 @@ static void info_of_a_file_made_from_a_detached_fence(struct kunit *test)
 	expect_signaled(test, fence, 1, &args.infos[0]);
 
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 static void info_shows_the_error_of_a_detached_fence(struct kunit *test)
 {
-	struct dma_fence *fence = create_detached(test, -EIO);
+	struct dma_fence *fence = mock_fence_create_detached(test, 1, -EIO);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
@@ -334,15 +276,15 @@ static void info_shows_the_error_of_a_detached_fence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, args.info.status, -EIO);
 
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /* Each member of a container speaks for itself, the rest are left out. */
 static void info_of_a_container(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence **members;
 	struct dma_fence_array *array;
 	struct sync_file *sync_file;
@@ -380,16 +322,16 @@ static void info_of_a_container(struct kunit *test)
 
 	dma_fence_put(&array->base);
 	close_sync_file(test, sync_file);
-	put_detached(test, gone);
-	put_detached(test, live);
+	mock_put_detached(test, gone);
+	mock_put_detached(test, live);
 }
 
 /* Fences with release or wait keep their issuer, and look the same. */
 static void info_of_an_attached_fence(struct kunit *test)
 {
-	const struct attached_kind *kind = test->param_value;
+	unsigned int flags = mock_attached_flags(test);
 	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | kind->flags);
+		mock_issuer_create(test, MOCK_ALL_CB | flags);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
@@ -409,7 +351,7 @@ static void info_of_an_attached_fence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
 	close_sync_file(test, sync_file);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			kind->flags & MOCK_RELEASE ? 1 : 0);
+			flags & MOCK_RELEASE ? 1 : 0);
 }
 
 /*
@@ -418,7 +360,7 @@ static void info_of_an_attached_fence(struct kunit *test)
 
 static void name_follows_the_state_of_the_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	char name[64];
@@ -435,14 +377,14 @@ static void name_follows_the_state_of_the_fence(struct kunit *test)
 			    name, sizeof(name));
 
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 static void name_given_by_user_space_stays(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *a = open_sync_file(test, fence);
 	struct sync_file *b = open_sync_file(test, gone);
 	struct sync_file *merged = merge_files(test, a, b, "frame 7");
@@ -461,8 +403,8 @@ static void name_given_by_user_space_stays(struct kunit *test)
 	close_sync_file(test, merged);
 	close_sync_file(test, a);
 	close_sync_file(test, b);
-	put_detached(test, fence);
-	put_detached(test, gone);
+	mock_put_detached(test, fence);
+	mock_put_detached(test, gone);
 }
 
 /*
@@ -471,9 +413,9 @@ static void name_given_by_user_space_stays(struct kunit *test)
 
 static void merge_leaves_the_live_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *live = mock_fence_create(issuer, 1);
-	struct dma_fence *gone = create_detached(test, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *a = open_sync_file(test, gone);
 	struct sync_file *b = open_sync_file(test, live);
 	struct sync_file *merged = merge_files(test, a, b, "merged");
@@ -482,7 +424,7 @@ static void merge_leaves_the_live_fence(struct kunit *test)
 	/* Which needs nothing of those it was made from. */
 	close_sync_file(test, a);
 	close_sync_file(test, b);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 
 	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
 	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
@@ -498,13 +440,13 @@ static void merge_leaves_the_live_fence(struct kunit *test)
 	expect_signaled(test, live, 1, &args.infos[0]);
 
 	close_sync_file(test, merged);
-	put_detached(test, live);
+	mock_put_detached(test, live);
 }
 
 static void merge_of_live_fences_outlives_their_issuers(struct kunit *test)
 {
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *x = mock_fence_create(first, 1);
 	struct dma_fence *y = mock_fence_create(second, 1);
 	struct sync_file *a = open_sync_file(test, x);
@@ -528,7 +470,7 @@ static void merge_of_live_fences_outlives_their_issuers(struct kunit *test)
 
 	dma_fence_signal(y);
 	mock_issuer_destroy(second);
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, SOON),
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, MOCK_SOON),
 			0);
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
 	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
@@ -539,14 +481,14 @@ static void merge_of_live_fences_outlives_their_issuers(struct kunit *test)
 	close_sync_file(test, merged);
 	close_sync_file(test, a);
 	close_sync_file(test, b);
-	put_detached(test, x);
-	put_detached(test, y);
+	mock_put_detached(test, x);
+	mock_put_detached(test, y);
 }
 
 static void merge_of_detached_fences_has_signaled(struct kunit *test)
 {
-	struct dma_fence *x = create_detached(test, 0);
-	struct dma_fence *y = create_detached(test, 0);
+	struct dma_fence *x = mock_fence_create_detached(test, 1, 0);
+	struct dma_fence *y = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *a = open_sync_file(test, x);
 	struct sync_file *b = open_sync_file(test, y);
 	struct sync_file *merged = merge_files(test, a, b, "merged");
@@ -562,25 +504,25 @@ static void merge_of_detached_fences_has_signaled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
 
 	close_sync_file(test, merged);
-	put_detached(test, x);
-	put_detached(test, y);
+	mock_put_detached(test, x);
+	mock_put_detached(test, y);
 }
 
 static void merge_needs_a_sync_file(struct kunit *test)
 {
-	struct dma_fence *gone = create_detached(test, 0);
+	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *sync_file = open_sync_file(test, gone);
 
 	KUNIT_EXPECT_EQ(test, merge(test, sync_file, -1, "merged"), -ENOENT);
-	expect_refs(test, gone, 2);
+	mock_expect_refs(test, gone, 2);
 
 	close_sync_file(test, sync_file);
-	put_detached(test, gone);
+	mock_put_detached(test, gone);
 }
 
 static void fence_of_a_descriptor(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	int fd = install_fd(test, sync_file->file);
@@ -597,7 +539,7 @@ static void fence_of_a_descriptor(struct kunit *test)
 	/* Not only the file: all that is done with a fence otherwise. */
 	mock_fence_use(test, fence);
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /*
@@ -606,7 +548,7 @@ static void fence_of_a_descriptor(struct kunit *test)
 
 static void deadline_reaches_the_issuer_until_the_signal(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
@@ -623,7 +565,7 @@ static void deadline_reaches_the_issuer_until_the_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /*
@@ -679,7 +621,7 @@ static void poller_stop(struct poller *poller)
 
 static void poll_wakes_up_at_the_signal(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct poller poller;
@@ -698,13 +640,13 @@ static void poll_wakes_up_at_the_signal(struct kunit *test)
 
 	poller_stop(&poller);
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /* Nobody had polled the file before. */
 static void poll_of_a_detached_fence_returns_at_once(struct kunit *test)
 {
-	struct dma_fence *fence = create_detached(test, 0);
+	struct dma_fence *fence = mock_fence_create_detached(test, 1, 0);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct poller poller;
 
@@ -714,13 +656,13 @@ static void poll_of_a_detached_fence_returns_at_once(struct kunit *test)
 
 	poller_stop(&poller);
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
 {
-	struct mock_issuer *first = create_issuer(test);
-	struct mock_issuer *second = create_issuer(test);
+	struct mock_issuer *first = mock_issuer_create_param(test);
+	struct mock_issuer *second = mock_issuer_create_param(test);
 	struct dma_fence *x = mock_fence_create(first, 1);
 	struct dma_fence *y = mock_fence_create(second, 1);
 	struct sync_file *a = open_sync_file(test, x);
@@ -736,7 +678,7 @@ static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
 
 	dma_fence_signal(y);
 	mock_issuer_destroy(second);
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, SOON),
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, MOCK_SOON),
 			0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 1);
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
@@ -745,8 +687,8 @@ static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
 	close_sync_file(test, merged);
 	close_sync_file(test, a);
 	close_sync_file(test, b);
-	put_detached(test, x);
-	put_detached(test, y);
+	mock_put_detached(test, x);
+	mock_put_detached(test, y);
 }
 
 /*
@@ -759,7 +701,7 @@ static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
  */
 static void close_takes_the_callback_off_a_live_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 
@@ -770,12 +712,12 @@ static void close_takes_the_callback_off_a_live_fence(struct kunit *test)
 
 	dma_fence_signal(fence);
 	mock_issuer_destroy(issuer);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 static void close_after_the_issuer_is_gone(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 
@@ -785,13 +727,13 @@ static void close_after_the_issuer_is_gone(struct kunit *test)
 
 	/* Whose lock used to be taken for it. */
 	close_sync_file(test, sync_file);
-	put_detached(test, fence);
+	mock_put_detached(test, fence);
 }
 
 /* The file has the last reference to the fence. */
 static void close_releases_a_detached_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = create_issuer(test);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
@@ -815,7 +757,7 @@ static struct kunit_case sync_file_test_cases[] = {
 	KUNIT_CASE_PARAM(info_shows_the_error_of_a_detached_fence,
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(info_of_a_container, mock_lock_gen_params),
-	KUNIT_CASE_PARAM(info_of_an_attached_fence, attached_gen_params),
+	KUNIT_CASE_PARAM(info_of_an_attached_fence, mock_attached_gen_params),
 	KUNIT_CASE_PARAM(name_follows_the_state_of_the_fence,
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(name_given_by_user_space_stays, mock_lock_gen_params),
