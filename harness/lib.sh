@@ -172,7 +172,7 @@ results() {
 # stands in harness/expected-warnings, or in the file EXPECTED, with the reason.
 reports() {
 	awk '/still has locks held!/ { w = $0; next } w && / at: / { print w, $0; w = ""; next } { print }' "$1" |
-		sed '/begin of expected warning/,/end of expected warning/{/WARNING: /d}' |
+		sed '/begin of expected warning/,/end of expected warning/{/WARNING: CPU: /d}' |
 		grep -aE 'WARNING: |BUG: |ODEBUG: |INFO: (task |trying |rcu)|Kernel panic|refcount_t: |unreferenced object' |
 		grep -avE -f <(sed -e '/^#/d' -e '/^$/d' "$REPO/harness/expected-warnings" \
 				${EXPECTED:+"$EXPECTED"}) || true
