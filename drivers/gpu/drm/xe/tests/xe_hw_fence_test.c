@@ -493,6 +493,77 @@ static void queue_waits_before_its_lrc_goes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&lrc->refcount), 1);
 }
 
+#define RACE_FENCES	8
+
+struct hw_fence_race {
+	struct dma_fence *fences[RACE_FENCES];
+	struct xe_fence_test_cb cbs[RACE_FENCES];
+	bool added[RACE_FENCES];
+	struct work_struct enable;
+	struct work_struct poll;
+};
+
+static void race_enable(struct work_struct *work)
+{
+	struct hw_fence_race *r = container_of(work, typeof(*r), enable);
+
+	for (int i = 0; i < RACE_FENCES; i++) {
+		r->added[i] = !xe_fence_test_add(r->fences[i], &r->cbs[i]);
+		cond_resched();
+	}
+}
+
+static void race_poll(struct work_struct *work)
+{
+	struct hw_fence_race *r = container_of(work, typeof(*r), poll);
+	int i = 0;
+
+	while (i < RACE_FENCES) {
+		if (dma_fence_is_signaled(r->fences[i]))
+			i++;
+		cond_resched();
+	}
+}
+
+/* Enabled, polled, completed, stopped and started all at once, on several CPUs. */
+static void at_the_same_time(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct hw_fence_race *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	for (int round = 0; round < 200; round++) {
+		memset(r, 0, sizeof(*r));
+		INIT_WORK(&r->enable, race_enable);
+		INIT_WORK(&r->poll, race_poll);
+		create_fences(test, r->fences, RACE_FENCES);
+		queue_work(system_unbound_wq, &r->enable);
+		queue_work(system_unbound_wq, &r->poll);
+		for (int i = 0; i < RACE_FENCES; i++) {
+			complete_to(t, r->fences[i]);
+			xe_hw_fence_irq_run(t->irq);
+			if (i == round % (8 * RACE_FENCES)) {
+				xe_hw_fence_irq_stop(t->irq);
+				xe_hw_fence_irq_start(t->irq);
+			}
+			cond_resched();
+		}
+		flush_work(&r->enable);
+		flush_work(&r->poll);
+		interrupt(t);
+		free_seqno(t);
+
+		KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+		for (int i = 0; i < RACE_FENCES; i++)
+			KUNIT_EXPECT_EQ(test, r->cbs[i].called, r->added[i]);
+		put_fences(test, r->fences, RACE_FENCES);
+
+		t->seqno = kzalloc(sizeof(*t->seqno), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, t->seqno);
+		*t->seqno = t->ctx.next_seqno - 1;
+	}
+}
+
 /* Somebody holds fences of a device that is unbound, for ever. */
 static void held_while_the_device_goes(struct kunit *test)
 {
@@ -538,6 +609,7 @@ static struct kunit_case hw_fence_test_cases[] = {
 	KUNIT_CASE(chain_of_a_parallel_job),
 	KUNIT_CASE(error_of_a_parallel_job),
 	KUNIT_CASE(queue_waits_before_its_lrc_goes),
+	KUNIT_CASE(at_the_same_time),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };
