@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-2.0 AND MIT
+/*
+ * Hardware fences, with a sequence number that is written by the test instead
+ * of by a GPU.
+ */
+
+#include <linux/dma-fence-chain.h>
+
+#include <drm/drm_kunit_helpers.h>
+
+#include "tests/xe_fence_test.h"
+#include "tests/xe_kunit_helpers.h"
+#include "xe_exec_queue.h"
+#include "xe_lrc_types.h"
+#include "xe_sched_job.h"
+
+struct hw_fence_test {
+	struct xe_gt *gt;
+	struct xe_hw_fence_irq *irq;
+	struct xe_hw_fence_ctx ctx;
+	/* the fake LRC, or NULL if it is gone */
+	u32 *seqno;
+};
+
+static int hw_fence_test_init(struct kunit *test)
+{
+	struct hw_fence_test *t;
+
+	xe_kunit_helper_xe_device_test_init(test);
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->gt = xe_device_get_gt(test->priv, 0);
+	t->irq = &t->gt->fence_irq[XE_ENGINE_CLASS_RENDER];
+	xe_hw_fence_irq_init(t->irq);
+	xe_hw_fence_ctx_init(&t->ctx, t->gt, t->irq, "rcs0");
+
+	t->seqno = kzalloc(sizeof(*t->seqno), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t->seqno);
+	*t->seqno = t->ctx.next_seqno - 1;
+
+	test->priv = t;
+	return 0;
+}
+
+static void hw_fence_test_exit(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+
+	if (t->irq)
+		xe_hw_fence_irq_finish(t->irq);
+	kfree(t->seqno);
+}
+
+/* What a queue does before it puts its LRCs: see xe_exec_queue_fini(). */
+static void free_seqno(struct hw_fence_test *t)
+{
+	synchronize_rcu();
+	kfree(t->seqno);
+	t->seqno = NULL;
+}
+
+static struct dma_fence *create_fence(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct iosys_map map = IOSYS_MAP_INIT_VADDR(t->seqno);
+	struct dma_fence *fence = xe_hw_fence_alloc();
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fence);
+	xe_hw_fence_init(fence, &t->ctx, map);
+	return fence;
+}
+
+static void create_fences(struct kunit *test, struct dma_fence **fences, int n)
+{
+	for (int i = 0; i < n; i++)
+		fences[i] = create_fence(test);
+}
+
+static void put_fences(struct kunit *test, struct dma_fence **fences, int n)
+{
+	for (int i = 0; i < n; i++)
+		xe_fence_test_last_put(test, fences[i]);
+}
+
+/* The GPU is done with the job of this fence, and all before it. */
+static void complete_to(struct hw_fence_test *t, struct dma_fence *fence)
+{
+	WRITE_ONCE(*t->seqno, fence->seqno);
+}
+
+/* An interrupt of the GPU, until it has been dealt with. */
+static void interrupt(struct hw_fence_test *t)
+{
+	xe_hw_fence_irq_run(t->irq);
+	irq_work_sync(&t->irq->work);
+}
+
+static void first_in_its_own_memory(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	KUNIT_EXPECT_EQ(test, offsetof(struct xe_hw_fence, dma), 0);
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &fence->inline_lock);
+	KUNIT_EXPECT_PTR_EQ(test, xe_hw_fence_ops.release, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, xe_hw_fence_ops.wait, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, to_xe_hw_fence(fence)->irq, t->irq);
+
+	xe_fence_test_names(test, fence, dev_name(gt_to_xe(t->gt)->drm.dev),
+			    "rcs0");
+
+	/* Nobody enabled it, nobody signals it: a job that never ran. */
+	xe_fence_test_last_put(test, fence);
+}
+
+static void freed_without_initialization(struct kunit *test)
+{
+	struct dma_fence *fence = xe_hw_fence_alloc();
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fence);
+	xe_hw_fence_free(fence);
+}
+
+static void signaled_by_interrupt(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct xe_fence_test_cb cb = { .lock = &t->irq->lock };
+
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(fence, &cb), 0);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+	interrupt(t);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_EQ(test, cb.called, 0);
+
+	complete_to(t, fence);
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fence));
+	interrupt(t);
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fence));
+	KUNIT_EXPECT_EQ(test, cb.called, 1);
+	KUNIT_EXPECT_FALSE_MSG(test, cb.locked, "signaled with the list locked");
+
+	xe_fence_test_use(test, fence, 1);
+	put_fences(test, &fence, 1);
+}
+
+static void enabled_out_of_order(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[4];
+
+	create_fences(test, fences, 4);
+	dma_fence_enable_sw_signaling(fences[3]);
+	dma_fence_enable_sw_signaling(fences[1]);
+	dma_fence_enable_sw_signaling(fences[0]);
+
+	complete_to(t, fences[1]);
+	interrupt(t);
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[0]));
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[1]));
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fences[2]));
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fences[3]));
+
+	complete_to(t, fences[3]);
+	interrupt(t);
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[3]));
+	/* done, but nobody has asked */
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fences[2]));
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fences[2]));
+	put_fences(test, fences, 4);
+}
+
+static void all_at_once(struct kunit *test)
+{
+	enum { N = 100 };
+	struct hw_fence_test *t = test->priv;
+	struct xe_fence_test_cb *cbs;
+	struct dma_fence **fences;
+	int order = 0;
+
+	fences = kunit_kcalloc(test, N, sizeof(*fences), GFP_KERNEL);
+	cbs = kunit_kcalloc(test, N, sizeof(*cbs), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fences);
+	KUNIT_ASSERT_NOT_NULL(test, cbs);
+	create_fences(test, fences, N);
+	for (int i = 0; i < N; i++) {
+		cbs[i].order = &order;
+		KUNIT_ASSERT_EQ(test, xe_fence_test_add(fences[i], &cbs[i]), 0);
+	}
+
+	complete_to(t, fences[N - 1]);
+	interrupt(t);
+	KUNIT_EXPECT_EQ(test, order, N);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+	for (int i = 0; i < N; i++) {
+		KUNIT_EXPECT_EQ(test, cbs[i].called, 1);
+		KUNIT_EXPECT_EQ(test, cbs[i].turn, i + 1);
+	}
+	put_fences(test, fences, N);
+}
+
+/* The seqno wraps around in the middle of these. */
+static void seqno_wraps_around(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[4];
+
+	t->ctx.next_seqno = -2;
+	*t->seqno = t->ctx.next_seqno - 1;
+	create_fences(test, fences, 4);
+	for (int i = 0; i < 4; i++)
+		dma_fence_enable_sw_signaling(fences[i]);
+
+	for (int i = 0; i < 4; i++) {
+		complete_to(t, fences[i]);
+		interrupt(t);
+		for (int j = 0; j < 4; j++)
+			KUNIT_EXPECT_EQ(test, dma_fence_test_signaled_flag(fences[j]),
+					j <= i);
+	}
+	put_fences(test, fences, 4);
+}
+
+/* No interrupt will come for it any more. */
+static void enabled_when_done(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct xe_fence_test_cb cb = {};
+
+	complete_to(t, fence);
+	if (!xe_fence_test_add(fence, &cb)) {
+		irq_work_sync(&t->irq->work);
+		KUNIT_EXPECT_EQ(test, cb.called, 1);
+	}
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fence));
+	put_fences(test, &fence, 1);
+}
+
+static void enabled_while_stopped(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[2];
+
+	create_fences(test, fences, 2);
+	dma_fence_enable_sw_signaling(fences[0]);
+	xe_hw_fence_irq_stop(t->irq);
+	complete_to(t, fences[1]);
+	dma_fence_enable_sw_signaling(fences[1]);
+	interrupt(t);
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fences[0]));
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fences[1]));
+
+	/* No interrupt will come for these either. */
+	xe_hw_fence_irq_start(t->irq);
+	irq_work_sync(&t->irq->work);
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[0]));
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[1]));
+	put_fences(test, fences, 2);
+}
+
+/* The worker signals without the lock: stop has to wait for it by other means. */
+static void stop_waits_for_the_worker(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	unsigned long cookie = get_state_synchronize_rcu();
+
+	xe_hw_fence_irq_stop(t->irq);
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu(cookie));
+}
+
+/* Somebody else finds out first, and the seqno goes: the list is not done with it. */
+static void polled_while_pending(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct xe_fence_test_cb cb = {};
+
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(fence, &cb), 0);
+	complete_to(t, fence);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_EQ(test, cb.called, 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
+	free_seqno(t);
+
+	interrupt(t);
+	KUNIT_EXPECT_EQ(test, cb.called, 1);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+	xe_fence_test_use(test, fence, 1);
+	put_fences(test, &fence, 1);
+}
+
+/* The list has the last reference. */
+static void dropped_while_pending(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct xe_fence_test_cb cb = {};
+
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(fence, &cb), 0);
+	complete_to(t, fence);
+	dma_fence_put(fence);
+	interrupt(t);
+	KUNIT_EXPECT_EQ(test, cb.called, 1);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+}
+
+/* A job of a long running VM gets an error when it runs, and its queue may go. */
+static void error_needs_no_seqno(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	xe_hw_fence_irq_stop(t->irq);
+	dma_fence_set_error(fence, -EOPNOTSUPP);
+	dma_fence_enable_sw_signaling(fence);
+	free_seqno(t);
+	interrupt(t);
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fence));
+
+	xe_hw_fence_irq_start(t->irq);
+	irq_work_sync(&t->irq->work);
+	xe_fence_test_use(test, fence, -EOPNOTSUPP);
+	put_fences(test, &fence, 1);
+}
+
+/* Somebody has followed the ops, and then lost to whoever signals the fence. */
+static void asked_while_it_is_signaled(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	complete_to(t, fence);
+	rcu_read_lock();
+	dma_fence_signal(fence);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(fence->ops));
+	KUNIT_EXPECT_TRUE(test, xe_hw_fence_ops.signaled(fence));
+	KUNIT_EXPECT_STREQ(test, xe_hw_fence_ops.get_timeline_name(fence), "rcs0");
+	KUNIT_EXPECT_STREQ(test, xe_hw_fence_ops.get_driver_name(fence),
+			   dev_name(gt_to_xe(t->gt)->drm.dev));
+	rcu_read_unlock();
+	put_fences(test, &fence, 1);
+}
+
+static void finish_with_pending_fences(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct xe_fence_test_cb cbs[4] = {};
+	struct dma_fence *fences[4];
+
+	create_fences(test, fences, 4);
+	for (int i = 0; i < 4; i++) {
+		cbs[i].lock = &t->irq->lock;
+		KUNIT_EXPECT_EQ(test, xe_fence_test_add(fences[i], &cbs[i]), 0);
+	}
+	dma_fence_set_error(fences[2], -ETIME);
+	complete_to(t, fences[1]);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fences[0]));
+
+	xe_hw_fence_irq_finish(t->irq);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+	for (int i = 0; i < 4; i++) {
+		KUNIT_EXPECT_EQ(test, cbs[i].called, 1);
+		KUNIT_EXPECT_FALSE(test, cbs[i].locked);
+	}
+	free_seqno(t);
+	xe_fence_test_use(test, fences[0], 1);		/* polled */
+	xe_fence_test_use(test, fences[1], 1);		/* done */
+	xe_fence_test_use(test, fences[2], -ETIME);	/* failed */
+	xe_fence_test_use(test, fences[3], -ENODEV);	/* not done */
+	put_fences(test, fences, 4);
+}
+
+static void finish_while_stopped(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	xe_hw_fence_irq_stop(t->irq);
+	dma_fence_enable_sw_signaling(fence);
+	xe_hw_fence_irq_finish(t->irq);
+	KUNIT_EXPECT_FALSE(test, irq_work_is_busy(&t->irq->work));
+	xe_fence_test_use(test, fence, -ENODEV);
+	put_fences(test, &fence, 1);
+}
+
+/* A file is still open, and its queue is killed when it is closed. */
+static void enabled_after_finish(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	xe_hw_fence_irq_finish(t->irq);
+	dma_fence_enable_sw_signaling(fence);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	dma_fence_set_error(fence, -ETIME);
+	interrupt(t);
+	xe_fence_test_use(test, fence, -ETIME);
+	put_fences(test, &fence, 1);
+}
+
+static struct dma_fence *chain_of(struct kunit *test, struct dma_fence **fences)
+{
+	struct dma_fence_chain *chain = dma_fence_chain_alloc();
+
+	KUNIT_ASSERT_NOT_NULL(test, chain);
+	dma_fence_chain_init(chain, dma_fence_get(fences[0]),
+			     dma_fence_get(fences[1]), 0);
+	return &chain->base;
+}
+
+/* A job on two engines at once has the fences of both LRCs in a chain. */
+static void chain_of_a_parallel_job(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct xe_fence_test_cb cb = {};
+	struct dma_fence *fences[2];
+	struct dma_fence *chain;
+
+	create_fences(test, fences, 2);
+	chain = chain_of(test, fences);
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(chain, &cb), 0);
+	complete_to(t, fences[0]);
+	interrupt(t);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(chain));
+
+	complete_to(t, fences[1]);
+	interrupt(t);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(chain, false, HZ), 0);
+	/* One that the chain did not get to enable has not been asked. */
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fences[0]));
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fences[1]));
+	free_seqno(t);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(chain), 1);
+	KUNIT_EXPECT_EQ(test, cb.called, 1);
+	dma_fence_put(chain);
+	interrupt(t);
+	xe_fence_test_use(test, fences[0], 1);
+	xe_fence_test_use(test, fences[1], 1);
+	put_fences(test, fences, 2);
+}
+
+static void error_of_a_parallel_job(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[2];
+	struct xe_exec_queue *q;
+	struct xe_sched_job *job;
+
+	q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	job = kunit_kzalloc(test, sizeof(*job), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_ASSERT_NOT_NULL(test, job);
+	create_fences(test, fences, 2);
+	q->gt = t->gt;
+	q->fence_irq = t->irq;
+	job->q = q;
+	job->fence = chain_of(test, fences);
+
+	xe_sched_job_set_error(job, -ETIME);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(job->fence, false, HZ), 0);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(job->fence), -ETIME);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[0]), -ETIME);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[1]), -ETIME);
+
+	/* Again, when all is over: the fences keep their error. */
+	xe_sched_job_set_error(job, -ECANCELED);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[0]), -ETIME);
+	irq_work_sync(&t->irq->work);
+	dma_fence_put(job->fence);
+	put_fences(test, fences, 2);
+}
+
+static void queue_waits_before_its_lrc_goes(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct xe_exec_queue *q = kzalloc(struct_size(q, lrc, 1), GFP_KERNEL);
+	struct xe_lrc *lrc = kunit_kzalloc(test, sizeof(*lrc), GFP_KERNEL);
+	unsigned long cookie;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_ASSERT_NOT_NULL(test, lrc);
+	kref_init(&lrc->refcount);
+	kref_get(&lrc->refcount);
+	q->gt = t->gt;
+	q->width = 1;
+	q->lrc[0] = lrc;
+
+	cookie = get_state_synchronize_rcu();
+	xe_exec_queue_fini(q);
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu(cookie));
+	KUNIT_EXPECT_EQ(test, kref_read(&lrc->refcount), 1);
+}
+
+#define RACE_FENCES	8
+
+struct hw_fence_race {
+	struct dma_fence *fences[RACE_FENCES];
+	struct xe_fence_test_cb cbs[RACE_FENCES];
+	bool added[RACE_FENCES];
+	struct work_struct enable;
+	struct work_struct poll;
+};
+
+static void race_enable(struct work_struct *work)
+{
+	struct hw_fence_race *r = container_of(work, typeof(*r), enable);
+
+	for (int i = 0; i < RACE_FENCES; i++) {
+		r->added[i] = !xe_fence_test_add(r->fences[i], &r->cbs[i]);
+		cond_resched();
+	}
+}
+
+static void race_poll(struct work_struct *work)
+{
+	struct hw_fence_race *r = container_of(work, typeof(*r), poll);
+	int i = 0;
+
+	while (i < RACE_FENCES) {
+		if (dma_fence_is_signaled(r->fences[i]))
+			i++;
+		cond_resched();
+	}
+}
+
+/* Enabled, polled, completed, stopped and started all at once, on several CPUs. */
+static void at_the_same_time(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct hw_fence_race *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	for (int round = 0; round < 200; round++) {
+		memset(r, 0, sizeof(*r));
+		INIT_WORK(&r->enable, race_enable);
+		INIT_WORK(&r->poll, race_poll);
+		create_fences(test, r->fences, RACE_FENCES);
+		queue_work(system_unbound_wq, &r->enable);
+		queue_work(system_unbound_wq, &r->poll);
+		for (int i = 0; i < RACE_FENCES; i++) {
+			complete_to(t, r->fences[i]);
+			xe_hw_fence_irq_run(t->irq);
+			if (i == round % (8 * RACE_FENCES)) {
+				xe_hw_fence_irq_stop(t->irq);
+				xe_hw_fence_irq_start(t->irq);
+			}
+			cond_resched();
+		}
+		flush_work(&r->enable);
+		flush_work(&r->poll);
+		interrupt(t);
+		free_seqno(t);
+
+		KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+		for (int i = 0; i < RACE_FENCES; i++)
+			KUNIT_EXPECT_EQ(test, r->cbs[i].called, r->added[i]);
+		put_fences(test, r->fences, RACE_FENCES);
+
+		t->seqno = kzalloc(sizeof(*t->seqno), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, t->seqno);
+		*t->seqno = t->ctx.next_seqno - 1;
+	}
+}
+
+/* Somebody holds fences of a device that is unbound, for ever. */
+static void held_while_the_device_goes(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[3];
+
+	create_fences(test, fences, 3);
+	dma_fence_enable_sw_signaling(fences[0]);
+	dma_fence_enable_sw_signaling(fences[2]);
+	complete_to(t, fences[1]);
+	interrupt(t);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fences[1]));
+
+	xe_hw_fence_irq_finish(t->irq);
+	t->irq = NULL;
+	free_seqno(t);
+	drm_kunit_helper_free_device(test, gt_to_xe(t->gt)->drm.dev);
+
+	xe_fence_test_use(test, fences[0], 1);
+	xe_fence_test_use(test, fences[1], 1);
+	xe_fence_test_use(test, fences[2], -ENODEV);
+	put_fences(test, fences, 3);
+	rcu_barrier();
+}
+
+static struct kunit_case hw_fence_test_cases[] = {
+	KUNIT_CASE(first_in_its_own_memory),
+	KUNIT_CASE(freed_without_initialization),
+	KUNIT_CASE(signaled_by_interrupt),
+	KUNIT_CASE(enabled_out_of_order),
+	KUNIT_CASE(all_at_once),
+	KUNIT_CASE(seqno_wraps_around),
+	KUNIT_CASE(enabled_when_done),
+	KUNIT_CASE(enabled_while_stopped),
+	KUNIT_CASE(stop_waits_for_the_worker),
+	KUNIT_CASE(polled_while_pending),
+	KUNIT_CASE(dropped_while_pending),
+	KUNIT_CASE(error_needs_no_seqno),
+	KUNIT_CASE(asked_while_it_is_signaled),
+	KUNIT_CASE(finish_with_pending_fences),
+	KUNIT_CASE(finish_while_stopped),
+	KUNIT_CASE(enabled_after_finish),
+	KUNIT_CASE(chain_of_a_parallel_job),
+	KUNIT_CASE(error_of_a_parallel_job),
+	KUNIT_CASE(queue_waits_before_its_lrc_goes),
+	KUNIT_CASE(at_the_same_time),
+	KUNIT_CASE(held_while_the_device_goes),
+	{}
+};
+
+static struct kunit_suite hw_fence_suite = {
+	.name = "xe_hw_fence",
+	.test_cases = hw_fence_test_cases,
+	.init = hw_fence_test_init,
+	.exit = hw_fence_test_exit,
+};
+
+kunit_test_suites(&hw_fence_suite);
