@@ -170,11 +170,12 @@ static inline unsigned int mock_sched_runs(struct mock_sched *sched)
 #define mock_wait_until(test, condition)				\
 do {									\
 	unsigned long __end = jiffies + 10 * HZ;			\
+	bool __ok;							\
 									\
-	while (!(condition) && time_before(jiffies, __end))		\
+	while (!(__ok = (condition)) && time_before(jiffies, __end))	\
 		schedule_timeout_uninterruptible(1);			\
-	KUNIT_ASSERT_TRUE_MSG(test, condition,				\
-			      "waited in vain for: %s", #condition);	\
+	KUNIT_ASSERT_TRUE_MSG(test, __ok, "waited in vain for: %s",	\
+			      #condition);				\
 } while (0)
 
 /* Wait for a fence, with an end to it. */

@@ -58,12 +58,14 @@ static int racer_thread(void *data)
 	while (!kthread_should_stop()) {
 		struct dma_fence *finished = xchg(&r->finished, NULL);
 		struct dma_fence *scheduled = xchg(&r->scheduled, NULL);
+		int late = 0;
 
 		while (finished && scheduled && !kthread_should_stop()) {
 			racer_use(finished, scheduled);
 			atomic_inc(&r->uses);
 			cond_resched();
-			if (dma_fence_is_signaled(finished))
+			/* A few more, for what comes after the signal. */
+			if (dma_fence_is_signaled(finished) && late++ == 16)
 				break;
 		}
 		/* Now and then as the last one. */

@@ -14,12 +14,19 @@ static enum drm_gpu_sched_stat reset_and_resubmit(struct mock_sched *sched,
 						  struct mock_job *job)
 {
 	drm_sched_stop(&sched->base, &job->base);
-	drm_sched_increase_karma(&job->base);
 	mock_sched_reset(sched);
 	drm_sched_resubmit_jobs(&sched->base);
 	drm_sched_start(&sched->base);
 
 	return DRM_GPU_SCHED_STAT_NOMINAL;
+}
+
+/* The same, and the job's entity is to blame. */
+static enum drm_gpu_sched_stat blame_and_resubmit(struct mock_sched *sched,
+						  struct mock_job *job)
+{
+	drm_sched_increase_karma(&job->base);
+	return reset_and_resubmit(sched, job);
 }
 
 /* Nothing is run again: drm_sched_start() gives up on what has no parent. */
@@ -83,8 +90,6 @@ static void sched_test_hung_job_is_run_again(struct kunit *test)
 	ktime_t started;
 
 	sched->on_timeout = reset_and_resubmit;
-	/* Not guilty the first time, so that it is tried again. */
-	sched->base.hang_limit = 10;
 	finished = mock_job_submit(entity, 1);
 	scheduled = dma_fence_get(finished - 1);
 	mock_wait_until(test, mock_sched_runs(sched) == 1);
@@ -113,7 +118,6 @@ static void sched_test_hung_jobs_run_again_in_order(struct kunit *test)
 	int i;
 
 	sched->on_timeout = reset_and_resubmit;
-	sched->base.hang_limit = 10;
 	for (i = 0; i < 5; i++) {
 		dma_fence_put(last);
 		last = mock_job_submit(entity, i);
@@ -158,7 +162,7 @@ static void sched_test_guilty_entity_runs_nothing_more(struct kunit *test)
 
 	/* The first hang is one too much. */
 	sched->base.hang_limit = 0;
-	sched->on_timeout = reset_and_resubmit;
+	sched->on_timeout = blame_and_resubmit;
 	first = mock_job_submit(entity, 1);
 	mock_wait_until(test, atomic_read(&entity->guilty));
 	second = mock_job_submit(entity, 2);

@@ -308,6 +308,39 @@ static void sched_test_use_scheduled_of_gone_scheduler(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+static struct dma_fence *never_run_job(struct drm_sched_job *job)
+{
+	return NULL;
+}
+
+static const struct drm_sched_backend_ops never_ops = {
+	.run_job = never_run_job,
+};
+
+/*
+ * With a workqueue of the driver's, and nothing to do, nothing else in
+ * drm_sched_fini() takes long enough for a grace period.
+ */
+static void sched_test_fini_waits_for_grace_period(struct kunit *test)
+{
+	const struct drm_sched_init_args args = {
+		.ops = &never_ops,
+		.submit_wq = system_wq,
+		.num_rqs = 1,
+		.credit_limit = 1,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.name = "never",
+	};
+	struct drm_gpu_scheduler *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
+	unsigned long state;
+
+	KUNIT_ASSERT_NOT_NULL(test, sched);
+	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
+	state = get_state_synchronize_rcu();
+	drm_sched_fini(sched);
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu(state));
+}
+
 static struct kunit_case sched_teardown_cases[] = {
 	KUNIT_CASE_PARAM(sched_test_finished_held_by, holder_gen_params),
 	KUNIT_CASE_PARAM(sched_test_scheduled_held_by, holder_gen_params),
@@ -315,6 +348,7 @@ static struct kunit_case sched_teardown_cases[] = {
 	KUNIT_CASE_PARAM(sched_test_scheduled_of_failed_held_by, holder_gen_params),
 	KUNIT_CASE_PARAM(sched_test_finished_of_killed_held_by, holder_gen_params),
 	KUNIT_CASE_PARAM(sched_test_scheduled_of_killed_held_by, holder_gen_params),
+	KUNIT_CASE(sched_test_fini_waits_for_grace_period),
 	KUNIT_CASE_PARAM(sched_test_use_finished_of_gone_scheduler, mock_use_gen_params),
 	KUNIT_CASE_PARAM(sched_test_use_scheduled_of_gone_scheduler, mock_use_gen_params),
 	{}
