@@ -88,6 +88,15 @@ patches() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1"; }
 # The files that a patch brings.
 brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 
+# The folders of the KUnit suites that the series brings.
+brought_suites() {
+	local p
+
+	for p in $(patches "$REPO/series"); do
+		brings "$REPO/$p"
+	done | sed -n 's,/\.kunitconfig$,,p'
+}
+
 # Every file that the series in a directory consists of.
 series_files() {
 	local p

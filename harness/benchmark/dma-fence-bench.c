@@ -55,7 +55,7 @@
 /* Goals, see bench-report. */
 #define LIFE	"life"		/* whole lives of fences */
 #define MIXED	"mixed"		/* composed of calls of several kinds */
-#define LOWER	"lower"		/* memory that has to become less */
+#define JOB	"job"		/* a job of the scheduler, which embeds fences */
 #define SAME	"same"		/* memory that must not become more */
 #define LIVE	"live"		/* one call on a fence that has not signaled */
 #define LOCKED	"locked"	/* on a signaled fence, where stock takes the lock */
@@ -252,15 +252,12 @@ static noinline int op_nothing(struct bench *b, unsigned int i)
 
 /* Measures @op as a whole, and what it allocates. */
 #define bench_once(what, goal, before, op, after)			\
-	bench_once_size(what, goal, SAME, before, op, after)
-
-#define bench_once_size(what, goal, size, before, op, after)		\
 ({									\
 	u64 __nothing = least(nothing, nothing, nothing);					\
 	u64 __cost = least(before, op, after);				\
 									\
 	result(test, "composed", what, goal, __cost - __nothing);		\
-	count_allocations(test, what, size, ({ before; }), ({ op; }),	\
+	count_allocations(test, what, ({ before; }), ({ op; }),		\
 			  ({ after; }));				\
 })
 
@@ -297,7 +294,7 @@ static void count_cache_alloc(void *data, unsigned long call_site, const void *p
 	a->bytes += ksize(ptr);
 }
 
-#define count_allocations(test, what, size, before, op, after)		\
+#define count_allocations(test, what, before, op, after)		\
 do {									\
 	struct allocations __least = {					\
 		.number = UINT_MAX, .bytes = SIZE_MAX,			\
@@ -316,7 +313,7 @@ do {									\
 		__least.bytes = min(__least.bytes, __a.bytes);		\
 	}								\
 	result(test, "allocs", what, SAME, __least.number);		\
-	result(test, "bytes", what, size, __least.bytes);		\
+	result(test, "bytes", what, SAME, __least.bytes);		\
 } while (0)
 
 static void start_counting(struct kunit *test, struct allocations *a)
@@ -777,21 +774,43 @@ static const struct drm_sched_backend_ops bench_sched_ops = {
 	.free_job = bench_free_job,
 };
 
-static int run_one_job(struct bench_job *job, struct drm_sched_entity *entity)
+/* The jobs are run, then completed one by one, then freed. */
+static int run_jobs(struct bench_job *jobs, unsigned int n, struct drm_sched_entity *entity)
 {
-	int ret = drm_sched_job_init(&job->base, entity, 1, NULL, 0);
+	unsigned int i;
+	int ret;
 
-	if (ret)
-		return ret;
-	drm_sched_job_arm(&job->base);
-	drm_sched_entity_push_job(&job->base);
-	wait_for_completion(&job->ran);
-	/* Until the scheduler has its callback on the parent. */
-	flush_work(&job->base.sched->work_run_job);
-	dma_fence_signal(job->parent);
-	wait_for_completion(&job->freed);
+	for (i = 0; i < n; i++) {
+		ret = drm_sched_job_init(&jobs[i].base, entity, 1, NULL, 0);
+		if (ret)
+			return ret;
+		drm_sched_job_arm(&jobs[i].base);
+		drm_sched_entity_push_job(&jobs[i].base);
+	}
+	for (i = 0; i < n; i++)
+		wait_for_completion(&jobs[i].ran);
+	/* Until the scheduler has its callback on the last parent. */
+	flush_work(&entity->rq->sched->work_run_job);
+	for (i = 0; i < n; i++)
+		dma_fence_signal(jobs[i].parent);
+	for (i = 0; i < n; i++)
+		wait_for_completion(&jobs[i].freed);
 
 	return 0;
+}
+
+/* Each has a fence of the batch for a parent. */
+static void make_jobs(struct kunit *test, struct bench_job *jobs, unsigned int n)
+{
+	struct bench *b = test->priv;
+	unsigned int i;
+
+	make_fences(test, n, &polled_ops);
+	for (i = 0; i < n; i++) {
+		jobs[i].parent = b->fence[i];
+		init_completion(&jobs[i].ran);
+		init_completion(&jobs[i].freed);
+	}
 }
 
 static void bench_scheduler(struct kunit *test)
@@ -799,28 +818,31 @@ static void bench_scheduler(struct kunit *test)
 	const struct drm_sched_init_args args = {
 		.ops = &bench_sched_ops,
 		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
-		.credit_limit = 1,
+		.credit_limit = BATCH,
 		.timeout = MAX_SCHEDULE_TIMEOUT,
 		.name = "bench",
 	};
 	struct drm_gpu_scheduler *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
 	struct drm_sched_entity *entity = kunit_kzalloc(test, sizeof(*entity), GFP_KERNEL);
-	struct bench_job *job = kunit_kzalloc(test, sizeof(*job), GFP_KERNEL);
+	struct bench_job *jobs = kunit_kcalloc(test, BATCH, sizeof(*jobs), GFP_KERNEL);
 	struct bench *b = test->priv;
 
 	KUNIT_ASSERT_NOT_NULL(test, sched);
 	KUNIT_ASSERT_NOT_NULL(test, entity);
-	KUNIT_ASSERT_NOT_NULL(test, job);
-	init_completion(&job->ran);
-	init_completion(&job->freed);
+	KUNIT_ASSERT_NOT_NULL(test, jobs);
 	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
 	KUNIT_ASSERT_EQ(test, drm_sched_entity_init(entity, DRM_SCHED_PRIORITY_NORMAL,
 						    &sched, 1, NULL), 0);
 
-	bench_once_size("scheduler job, from init to free", MIXED, LOWER,
-		   make_fences(test, 1, &polled_ops); job->parent = b->fence[0],
-		   b->calls += run_one_job(job, entity),
+	bench_once("scheduler job, from init to free", JOB,
+		   make_jobs(test, jobs, 1),
+		   b->calls += run_jobs(jobs, 1, entity),
 		   put_fences(b, 1));
+	/* Its inverse is the number of jobs a second. */
+	bench_once("scheduler jobs, 64 in flight", JOB,
+		   make_jobs(test, jobs, BATCH),
+		   b->calls += run_jobs(jobs, BATCH, entity),
+		   put_fences(b, BATCH));
 	KUNIT_EXPECT_EQ(test, b->calls, 0);
 
 	drm_sched_entity_destroy(entity);

@@ -8,17 +8,24 @@
  * "< result", so that the log of a kernel that dies says at which step.
  *
  * From the kernel's command line, as environment:
- *   rounds=N	do all this N times, in silence, then look for leaks; print KTAP
+ *   rounds=N	do all this N times, in silence, then the same with the fences of
+ *		a driver of the DRM scheduler (harness/issuer), which is unloaded,
+ *		and the scheduler after it; then look for leaks; print KTAP
  *   only=STEP	after the unload do this step only (poll, export, info, merge,
  *		bufinfo, close)
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <drm/drm.h>
+
+#include "../issuer/sched-issuer.h"
 #include "common.h"
 
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
@@ -88,6 +95,90 @@ static void round_trip(const char *only)
 	}
 }
 
+static void rmmod(const char *module)
+{
+	check(syscall(SYS_delete_module, module, O_NONBLOCK), module);
+}
+
+static void expect(const char *what, const char *got, const char *wanted)
+{
+	if (strcmp(got, wanted)) {
+		printf("# %s: %s, not %s\n", what, got, wanted);
+		errno = EPROTO;
+		fail(what);
+	}
+}
+
+#define RING	"driver 'drm_sched', timeline 'sched-issuer-ring', status 0"
+#define GONE	"driver 'detached-driver', timeline 'signaled-timeline', status 1"
+
+/* A syncobj of the device, from its file or into it. */
+static int syncobj_fd(int drm, unsigned int handle)
+{
+	struct drm_syncobj_handle arg = { .handle = handle, .fd = -1 };
+
+	check(ioctl(drm, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &arg), "SYNCOBJ_HANDLE_TO_FD");
+	return arg.fd;
+}
+
+/* The sync file of a syncobj's fence. */
+static int syncobj_sync_file(int drm, int fd)
+{
+	struct drm_syncobj_handle arg = { .fd = fd };
+
+	check(ioctl(drm, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &arg), "SYNCOBJ_FD_TO_HANDLE");
+	arg.flags = DRM_SYNCOBJ_HANDLE_TO_FD_FLAGS_EXPORT_SYNC_FILE;
+	arg.fd = -1;
+	check(ioctl(drm, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &arg), "EXPORT_SYNC_FILE");
+	return arg.fd;
+}
+
+/*
+ * Both fences of a job, held by sync files, and the second by a syncobj as well,
+ * while its driver and then the scheduler are unloaded.  The syncobj is asked by
+ * the next driver to come, who has never seen it; held is that of the last round,
+ * or -1.  Returns this round's.
+ */
+static int scheduler_round(int held)
+{
+	struct sched_issuer_submit job = {};
+	struct drm_syncobj_create create = {};
+	int drm, syncobj, sync, merged;
+
+	load("/gpu-sched.ko");
+	load("/sched-issuer.ko");
+	drm = check(open("/dev/dri/card0", O_RDWR | O_CLOEXEC), "/dev/dri/card0");
+	if (held >= 0) {
+		sync = syncobj_sync_file(drm, held);
+		expect("syncobj of a scheduler that is gone", info(sync), GONE);
+		close(sync);
+		close(held);
+	}
+	check(ioctl(drm, DRM_IOCTL_SYNCOBJ_CREATE, &create), "SYNCOBJ_CREATE");
+	job.syncobj = create.handle;
+	check(ioctl(drm, SCHED_ISSUER_SUBMIT, &job), "SCHED_ISSUER_SUBMIT");
+	syncobj = syncobj_fd(drm, create.handle);
+	expect("a job that runs", info(job.finished), RING);
+	close(drm);
+
+	rmmod("sched_issuer");
+	rmmod("gpu_sched");
+
+	if (!ready(job.scheduled) || !ready(job.finished)) {
+		errno = EBUSY;
+		fail("the driver is unloaded, the job not done");
+	}
+	expect("a job's start", info(job.scheduled), GONE);
+	expect("a job's end", info(job.finished), GONE);
+	merged = merge(job.scheduled, job.finished);
+	expect("merged", info(merged), GONE);
+	close(merged);
+	close(job.scheduled);
+	close(job.finished);
+
+	return syncobj;
+}
+
 /* kmemleak believes in a leak once it is 5 seconds old and seen by a scan. */
 static int leaks(void)
 {
@@ -116,13 +207,13 @@ static int leaks(void)
 int main(void)
 {
 	const char *rounds = getenv("rounds");
-	int i, n = rounds ? atoi(rounds) : 1;
+	int i, n = rounds ? atoi(rounds) : 1, syncobj = -1;
 
 	mounts();
 	load("/drm_shmem_helper.ko");	/* stays */
 	if (rounds) {
 		verbose = 0;
-		printf("KTAP version 1\n1..2\n");
+		printf("KTAP version 1\n1..3\n");
 	}
 	for (i = 1; i <= n; i++) {
 		if (rounds && (i == 1 || i % 25 == 0))
@@ -132,8 +223,16 @@ int main(void)
 	}
 	if (rounds) {
 		printf("ok 1 - %d rounds of load, attach, close, unload, use\n", n);
+		for (i = 1; i <= n; i++) {
+			if (i == 1 || i % 25 == 0)
+				printf("# scheduler round %d\n", i);
+			fflush(stdout);
+			syncobj = scheduler_round(syncobj);
+		}
+		close(syncobj);
+		printf("ok 2 - %d rounds of load, submit, unload of a driver and the scheduler, use\n", n);
 		i = leaks();
-		printf("%sok 2 - kmemleak finds %d leaks\n", i ? "not " : "", i);
+		printf("%sok 3 - kmemleak finds %d leaks\n", i ? "not " : "", i);
 	} else {
 		print('=', "alive");
 	}

@@ -12,6 +12,8 @@
  * counts itself as late. That needs no KASAN.
  */
 
+#include <kunit/visibility.h>
+
 #include <linux/completion.h>
 #include <linux/debug_locks.h>
 #include <linux/delay.h>
@@ -239,6 +241,7 @@ struct mock_issuer *mock_issuer_create(struct kunit *test, unsigned int flags)
 
 	return issuer;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_issuer_create);
 
 /**
  * mock_issuer_destroy - unload the driver
@@ -252,6 +255,7 @@ void mock_issuer_destroy(struct mock_issuer *issuer)
 {
 	kunit_release_action(issuer->test, mock_issuer_free_action, issuer);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_issuer_destroy);
 
 /**
  * mock_issuer_retire - pretend to unload the driver
@@ -341,6 +345,7 @@ struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno)
 
 	return fence;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_create);
 
 /**
  * mock_fence_create_orphan - a signaled fence whose issuer is gone
@@ -359,6 +364,7 @@ struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flag
 
 	return fence;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_create_orphan);
 
 /**
  * mock_fence_create_detached - a signaled fence whose issuer is gone
@@ -428,6 +434,7 @@ void mock_cb_func(struct dma_fence *fence, struct dma_fence_cb *cb)
 	mock->error = fence->error;
 	atomic_inc(&mock->count);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_cb_func);
 
 /**
  * mock_expect_names - what a fence says it is called
@@ -453,6 +460,7 @@ void mock_expect_names(struct kunit *test, struct dma_fence *fence,
 	KUNIT_EXPECT_STREQ(test, copy[0], driver);
 	KUNIT_EXPECT_STREQ(test, copy[1], timeline);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_expect_names);
 
 /* A seq_file that nobody reads: what is written to it stays in buf. */
 static void mock_seq_init(struct kunit *test, struct seq_file *seq)
@@ -532,6 +540,7 @@ const void *mock_lock_gen_params(const void *prev, char *desc)
 {
 	return mock_kind_next(mock_locks, prev, desc);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_lock_gen_params);
 
 /**
  * mock_lock_flags - the kind of lock that this case is about
@@ -580,6 +589,7 @@ unsigned int mock_attached_flags(struct kunit *test)
 {
 	return mock_kind_flags(test);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_lock_flags);
 
 /**
  * mock_trace_switch - switch the events of dma_fence on or off
@@ -594,6 +604,7 @@ int mock_trace_switch(bool on)
 
 	return trace_set_clr_event("dma_fence", NULL, on);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_trace_switch);
 
 /**
  * mock_warn_begin - announce a warning that a test provokes
@@ -1124,6 +1135,7 @@ const void *mock_use_gen_params(const void *prev, char *desc)
 	strscpy(desc, use->name, KUNIT_PARAM_DESC_SIZE);
 	return use;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_use_gen_params);
 
 /**
  * mock_atomic_use_gen_params - like mock_use_gen_params(), where that may sleep
@@ -1157,6 +1169,7 @@ void mock_fence_use(struct kunit *test, struct dma_fence *fence)
 	for (i = 0; i < ARRAY_SIZE(mock_uses); i++)
 		mock_uses[i].use(test, fence);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_use);
 
 MODULE_DESCRIPTION("KUnit tests for dma-buf");
 MODULE_LICENSE("GPL");
