@@ -18,7 +18,7 @@ demo:	## the stock kernel dies, the patched one lives, side by side
 	@harness/demo
 test:	## KUnit and the unload test on User Mode Linux
 	@harness/test
-stress:	## on SMP x86-64 in QEMU: KASAN, KCSAN, PREEMPT_RT; the memory model; real drivers
+stress:	## on SMP x86-64 in QEMU: KASAN, KCSAN, PREEMPT_RT; the memory model
 	@harness/stress
 tree:	## the patched kernel as a git tree, a commit a patch
 	@harness/apply
