@@ -264,10 +264,11 @@ static void enabled_while_stopped(struct kunit *test)
 static void stop_waits_for_the_worker(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
-	unsigned long cookie = get_state_synchronize_rcu();
+	struct rcu_gp_oldstate before;
 
+	get_state_synchronize_rcu_full(&before);
 	xe_hw_fence_irq_stop(t->irq);
-	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu(cookie));
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&before));
 }
 
 /* Somebody else finds out first, and the seqno goes: the list is not done with it. */
@@ -477,7 +478,7 @@ static void queue_waits_before_its_lrc_goes(struct kunit *test)
 	struct hw_fence_test *t = test->priv;
 	struct xe_exec_queue *q = kzalloc(struct_size(q, lrc, 1), GFP_KERNEL);
 	struct xe_lrc *lrc = kunit_kzalloc(test, sizeof(*lrc), GFP_KERNEL);
-	unsigned long cookie;
+	struct rcu_gp_oldstate before;
 
 	KUNIT_ASSERT_NOT_NULL(test, q);
 	KUNIT_ASSERT_NOT_NULL(test, lrc);
@@ -487,9 +488,9 @@ static void queue_waits_before_its_lrc_goes(struct kunit *test)
 	q->width = 1;
 	q->lrc[0] = lrc;
 
-	cookie = get_state_synchronize_rcu();
+	get_state_synchronize_rcu_full(&before);
 	xe_exec_queue_fini(q);
-	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu(cookie));
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&before));
 	KUNIT_EXPECT_EQ(test, kref_read(&lrc->refcount), 1);
 }
 
