@@ -494,24 +494,33 @@ static void queue_waits_before_its_lrc_goes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&lrc->refcount), 1);
 }
 
-#define RACE_FENCES	8
+#define RACE_FENCES	32
 
 struct hw_fence_race {
 	struct dma_fence *fences[RACE_FENCES];
 	struct xe_fence_test_cb cbs[RACE_FENCES];
 	bool added[RACE_FENCES];
-	struct work_struct enable;
+	struct work_struct even;
+	struct work_struct odd;
 	struct work_struct poll;
 };
 
-static void race_enable(struct work_struct *work)
+static void race_enable(struct hw_fence_race *r, int i)
 {
-	struct hw_fence_race *r = container_of(work, typeof(*r), enable);
-
-	for (int i = 0; i < RACE_FENCES; i++) {
+	for (; i < RACE_FENCES; i += 2) {
 		r->added[i] = !xe_fence_test_add(r->fences[i], &r->cbs[i]);
 		cond_resched();
 	}
+}
+
+static void race_even(struct work_struct *work)
+{
+	race_enable(container_of(work, struct hw_fence_race, even), 0);
+}
+
+static void race_odd(struct work_struct *work)
+{
+	race_enable(container_of(work, struct hw_fence_race, odd), 1);
 }
 
 static void race_poll(struct work_struct *work)
@@ -535,21 +544,24 @@ static void at_the_same_time(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, r);
 	for (int round = 0; round < 200; round++) {
 		memset(r, 0, sizeof(*r));
-		INIT_WORK(&r->enable, race_enable);
+		INIT_WORK(&r->even, race_even);
+		INIT_WORK(&r->odd, race_odd);
 		INIT_WORK(&r->poll, race_poll);
 		create_fences(test, r->fences, RACE_FENCES);
-		queue_work(system_unbound_wq, &r->enable);
+		queue_work(system_unbound_wq, &r->even);
+		queue_work(system_unbound_wq, &r->odd);
 		queue_work(system_unbound_wq, &r->poll);
 		for (int i = 0; i < RACE_FENCES; i++) {
 			complete_to(t, r->fences[i]);
 			xe_hw_fence_irq_run(t->irq);
-			if (i == round % (8 * RACE_FENCES)) {
+			if (i == round % (4 * RACE_FENCES)) {
 				xe_hw_fence_irq_stop(t->irq);
 				xe_hw_fence_irq_start(t->irq);
 			}
 			cond_resched();
 		}
-		flush_work(&r->enable);
+		flush_work(&r->even);
+		flush_work(&r->odd);
 		flush_work(&r->poll);
 		interrupt(t);
 		free_seqno(t);
@@ -610,7 +622,7 @@ static struct kunit_case hw_fence_test_cases[] = {
 	KUNIT_CASE(chain_of_a_parallel_job),
 	KUNIT_CASE(error_of_a_parallel_job),
 	KUNIT_CASE(queue_waits_before_its_lrc_goes),
-	KUNIT_CASE(at_the_same_time),
+	KUNIT_CASE_SLOW(at_the_same_time),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };
