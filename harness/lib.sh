@@ -133,15 +133,21 @@ run() {
 		tail -n 1 "$log"), see $log"
 }
 
-# kmake SOURCE OBJECTS ARGUMENTS...: Kbuild.  Fixed strings where it would put
-# the time and the host, so that ccache knows everything again.
+# Fixed strings where Kbuild would put the time and the host, so that ccache knows
+# everything again.
+fixed=(LOCALVERSION= KBUILD_BUILD_USER=series KBUILD_BUILD_HOST=series
+	KBUILD_BUILD_TIMESTAMP=2023-11-14)
+
+# kmake SOURCE OBJECTS ARGUMENTS...: Kbuild.
 kmake() {
 	local src=$1 obj=$2
 	shift 2
 
-	make -C "$src" O="$obj" CC="$CC" -j"$J" LOCALVERSION= KBUILD_BUILD_USER=series \
-		KBUILD_BUILD_HOST=series KBUILD_BUILD_TIMESTAMP='2023-11-14' "$@"
+	make -C "$src" O="$obj" CC="$CC" -j"$J" "${fixed[@]}" "$@"
 }
+
+# The same for kunit.py.
+kunit_make=(--jobs="$J" --make_options="CC=$CC" "${fixed[@]/#/--make_options=}")
 
 # program SOURCE OUT FILE...: a static program from files of harness/init.  It
 # talks to the base's uAPI: one set of headers serves all kernels.
@@ -156,21 +162,23 @@ program() {
 		die "cannot compile harness/init/$1"
 }
 
-# The results of make test, make stress and their parts.
+# The results of make test and make stress, of their parts, and of CI.
 passed=0 failed=0 skipped=0
 not_ok() { echo "not ok: $*"; failed=$((failed + 1)); }
 ok() { echo "ok: $*"; passed=$((passed + 1)); }
-# part SCRIPT: run another script of harness/, and count what its last line says.
+# part NAME COMMAND...: run what ends with such results, and count them here.
 part() {
-	local log=$B/tmp/part-$1 line rc=0
+	local name=$1 log=$B/tmp/part-$1 line rc=0
+	shift
 
-	echo "== $1"
-	"$REPO/harness/$1" | tee "$log" || rc=1
+	echo "== $name"
+	# make's own 'Error 1' must not be the last line of what we count
+	"$@" 2>&1 | grep --line-buffered -v '^make: \*\*\*' | tee "$log" || rc=1
 	line=$(tail -n 1 "$log" | grep -E '^[0-9]+ passed, [0-9]+ failed') || line='0 passed, 0 failed'
-	set -- "$1" ${line//,/}
-	passed=$((passed + $2)) failed=$((failed + $4)) skipped=$((skipped + ${6:-0}))
+	set -- ${line//,/}
+	passed=$((passed + $1)) failed=$((failed + $3)) skipped=$((skipped + ${5:-0}))
 	# It failed and says not what: died on its way.
-	[ $rc = 0 ] || [ "$4" != 0 ] || not_ok "$1 did not reach its end"
+	[ $rc = 0 ] || [ "$3" != 0 ] || not_ok "$name did not reach its end"
 }
 results() {
 	echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
