@@ -4,6 +4,8 @@
  * it has signaled, who keeps the memory; deadlines and the parent.
  */
 
+#include <linux/delay.h>
+#include <linux/ktime.h>
 #include <linux/slab.h>
 
 #include "mock-issuer.h"
@@ -239,13 +241,26 @@ static void sched_test_finished_alone_outlives_scheduler(struct kunit *test)
 }
 
 /* What amdgpu accounts: how long a job was on the hardware. */
+/* Later than all that was, earlier than all to come, however coarse the clock. */
+static ktime_t moment(void)
+{
+	ktime_t was = ktime_get(), now;
+
+	while ((now = ktime_get()) == was)
+		fsleep(100);
+	while (ktime_get() == now)
+		fsleep(100);
+
+	return now;
+}
+
 static void sched_test_timestamps_of_both_after_the_job(struct kunit *test)
 {
 	struct running r = job_armed(test);
-	ktime_t before = ktime_get(), between;
+	ktime_t before = moment(), between;
 
 	job_run(test, &r);
-	between = ktime_get();
+	between = moment();
 	job_complete(&r);
 	sched_leave(&r);
 

@@ -9,6 +9,7 @@
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
 
@@ -332,13 +333,13 @@ static void sched_test_fini_waits_for_grace_period(struct kunit *test)
 		.name = "never",
 	};
 	struct drm_gpu_scheduler *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
-	unsigned long state;
+	struct rcu_gp_oldstate state;	/* in early boot they are expedited */
 
 	KUNIT_ASSERT_NOT_NULL(test, sched);
 	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
-	state = get_state_synchronize_rcu();
+	get_state_synchronize_rcu_full(&state);
 	drm_sched_fini(sched);
-	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu(state));
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&state));
 }
 
 static struct kunit_case sched_teardown_cases[] = {
