@@ -18,6 +18,11 @@ static bool bad_type(struct sample *s, const struct dma_fence_ops *theirs)
 	return s->base.ops == theirs;
 }
 
+static bool bad_pointer(struct dma_fence *f, const struct dma_fence_ops *theirs)
+{
+	return f->ops != theirs;
+}
+
 static struct sample *to_sample(struct dma_fence *fence)
 {
 	if (rcu_access_pointer(fence->ops) != &sample_ops)

@@ -35,18 +35,13 @@ E->l@p
 E.l@p
 )
 
-// As extern_lock was called before.
+// As extern_lock was called before.  This is F->lock as well, see standard.iso.
 @old@
-struct dma_fence *F;
 struct dma_fence f;
 position p;
 @@
 
-(
-F->lock@p
-|
 f.lock@p
-)
 
 //----------------------------------------------------------
 //  For context mode

@@ -31,31 +31,22 @@ position p;
 
 E->ops@p->m
 
+// This is F->ops as well, see standard.iso.
 @plain@
-struct dma_fence *F;
 struct dma_fence f;
 identifier m;
 position p != byname.p;
 @@
 
-(
-F->ops@p->m
-|
 f.ops@p->m
-)
 
 @copied@
-struct dma_fence *F;
 struct dma_fence f;
 const struct dma_fence_ops *o;
 position p;
 @@
 
-(
-o = F->ops@p
-|
 o = f.ops@p
-)
 
 //----------------------------------------------------------
 //  Detection: ops that nobody has asked whether they are there

@@ -45,18 +45,14 @@ E.ops@p == &o
 E.ops@p != &o
 )
 
+// This is F->ops as well, see standard.iso.
 @bytype@
-struct dma_fence *F;
 struct dma_fence f;
 expression E;
 position p != bytable.p;
 @@
 
 (
-F->ops@p == E
-|
-F->ops@p != E
-|
 f.ops@p == E
 |
 f.ops@p != E
