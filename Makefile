@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test stress tree export check bench mutants coverage clean
+.PHONY: help demo test stress tree export check issuers bench mutants coverage clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -24,8 +24,10 @@ tree:	## the patched kernel as a git tree, a commit a patch
 	@harness/apply
 export:	## the commits of that tree back into patches and files
 	@harness/export
-check:	## checkpatch, sparse, gcc W=1, kernel-doc, pahole: what the series adds
+check:	## checkpatch, sparse, gcc W=1, kernel-doc, Coccinelle: what the series adds
 	@harness/check
+issuers: ## every dma_fence_ops of the tree: its lock, wait, release; converted or why not
+	@harness/cocci issuers
 bench:	## stock against patched: instructions an operation, bytes an object
 	@harness/bench
 mutants:	## wrong lines, one at a time: does a test fail?  ONLY= takes some

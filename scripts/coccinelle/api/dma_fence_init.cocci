@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+///
+/// A fence whose issuer brings a lock needs that lock until one grace period
+/// after it has signaled, and keeps the issuer alive for that long.  With NULL
+/// it uses a lock of its own.
+///
+//# Not every fence can have a lock of its own just so: where fences are signaled
+//# under the lock that they share, signal them after it has been dropped, and
+//# where their memory is freed without a grace period, use dma_fence_free().
+//# There is no patch for a file that calls one of the _locked functions.
+//
+// Confidence: Moderate
+// Copyright: (C) 2026 dma-fence founders
+// Options: --include-headers
+// Keywords: dma_fence, dma_fence_init, spinlock
+
+virtual patch
+virtual context
+virtual org
+virtual report
+
+//----------------------------------------------------------
+//  Detection
+//----------------------------------------------------------
+
+@null@
+expression F, ops, ctx, seqno;
+identifier init = {dma_fence_init, dma_fence_init64,
+		   dma_fence_init_first, dma_fence_init_second};
+position p;
+@@
+
+init@p(F, ops, NULL, ctx, seqno)
+
+@bring@
+expression F, ops, lock, ctx, seqno;
+identifier init = {dma_fence_init, dma_fence_init64,
+		   dma_fence_init_first, dma_fence_init_second};
+position p != null.p;
+@@
+
+init@p(F, ops, lock, ctx, seqno)
+
+//----------------------------------------------------------
+//  For context mode
+//----------------------------------------------------------
+
+@depends on context@
+expression F, ops, lock, ctx, seqno;
+identifier init;
+position bring.p;
+@@
+
+* init@p(F, ops, lock, ctx, seqno)
+
+//----------------------------------------------------------
+//  For patch mode
+//----------------------------------------------------------
+
+// Whoever signals under a lock means this one.
+@locked depends on patch@
+identifier f = {dma_fence_signal_locked, dma_fence_signal_timestamp_locked,
+		dma_fence_is_signaled_locked, dma_fence_get_status_locked};
+@@
+
+f(...)
+
+@depends on patch && !locked@
+expression F, ops, lock, ctx, seqno;
+identifier init;
+position bring.p;
+@@
+
+init@p(F, ops,
+-	lock
++	NULL
+	, ctx, seqno)
+
+//----------------------------------------------------------
+//  For org and report mode
+//----------------------------------------------------------
+
+@script:python depends on org@
+p << bring.p;
+ops << bring.ops;
+lock << bring.lock;
+@@
+
+coccilib.org.print_todo(p[0],
+	"WARNING: a fence with %s brings its lock, %s" % (ops.replace(" ", ""), lock.replace(" ", "")))
+
+@script:python depends on report@
+p << bring.p;
+ops << bring.ops;
+lock << bring.lock;
+@@
+
+coccilib.report.print_report(p[0],
+	"WARNING: a fence with %s brings its lock, %s" % (ops.replace(" ", ""), lock.replace(" ", "")))
