@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test stress tree export check bench mutants coverage clean
+.PHONY: help demo test stress tree export check bench mutants coverage bisect clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -32,5 +32,7 @@ mutants:	## wrong lines, one at a time: does a test fail?  ONLY= takes some
 	@harness/mutants
 coverage:	## the lines that the tests on User Mode Linux run
 	@harness/coverage
+bisect:	## does every patch stand alone?  builds after each, KUnit after each room
+	@harness/bisect
 clean:	## removes build/
 	@harness/clean
