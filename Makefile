@@ -5,12 +5,13 @@
 #   TREE=   another place for the patched tree than build/linux
 #   J= CC=  for Kbuild (default: all cores, 'ccache gcc')
 
-export BASE TREE J ONLY
+export BASE TREE J ONLY ROOM
 ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test stress tree export check issuers bench mutants coverage clean
+.PHONY: help demo test stress tree export check issuers bench mutants coverage \
+	mbox bisect bases clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -34,5 +35,11 @@ mutants:	## wrong lines, one at a time: does a test fail?  ONLY= takes some
 	@harness/mutants
 coverage:	## the lines that the tests on User Mode Linux run
 	@harness/coverage
+mbox:	## the series as mail in build/mbox/, or one room of it: ROOM=
+	@harness/mbox
+bisect:	## does every patch stand alone?  builds after each, KUnit after each room
+	@harness/bisect
+bases:	## the series on each 6.12.y that the package source lists: a table
+	@harness/bases
 clean:	## removes build/
 	@harness/clean

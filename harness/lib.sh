@@ -146,6 +146,19 @@ kmake() {
 	make -C "$src" O="$obj" CC="$CC" -j"$J" "${fixed[@]}" "$@"
 }
 
+# Kbuild's Kconfig keeps these from x86-64; their code compiles there all the same.
+force=(CONFIG_DRM_POWERVR=m CONFIG_DRM_VC4=m)
+
+# The source to compile for one, below the current folder: itself, or what includes it.
+compiled() {
+	local n=${1%/*} inc
+
+	n=${n##*/}/${1##*/}
+	inc=$(grep -rlF --include='*.c' "#include \"$n\"" "$(dirname "$(dirname "$1")")" | head -1)
+	[ -n "$inc" ] || inc=$(grep -lF "#include \"${1##*/}\"" "$(dirname "$1")"/*.c | head -1)
+	echo "${inc:-$1}"
+}
+
 # The same for kunit.py.
 kunit_make=(--jobs="$J" --make_options="CC=$CC" "${fixed[@]/#/--make_options=}")
 
@@ -181,7 +194,8 @@ part() {
 	[ $rc = 0 ] || [ "$3" != 0 ] || not_ok "$name did not reach its end"
 }
 results() {
-	echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
+	echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")" |
+		tee "$B/results/${0##*/}.summary"	# for the cover letter of make mbox
 	[ $failed = 0 ] && [ $passed != 0 ]
 }
 
