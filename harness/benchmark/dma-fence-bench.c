@@ -12,7 +12,8 @@
  *
  * Results are lines 'bench|<kind>|<lock>|<operation>|<goal>|<value>', with
  *   kind	call, composed: instructions an operation; allocs, bytes: of one;
- *		growth: instructions; contention: lives of fences in a slice
+ *		growth: instructions; contention: lives of fences in a slice;
+ *		rate: jobs in 10^9 ticks of the host's clock
  *   lock	external, inline; both, for what does not depend on it
  *   goal	what harness/bench-report holds the ratio to
  */
@@ -813,7 +814,8 @@ static void make_jobs(struct kunit *test, struct bench_job *jobs, unsigned int n
 	}
 }
 
-static void bench_scheduler(struct kunit *test)
+/* An entity with a scheduler of its own, which has room for a batch of jobs. */
+static struct drm_sched_entity *make_scheduler(struct kunit *test)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &bench_sched_ops,
@@ -824,29 +826,42 @@ static void bench_scheduler(struct kunit *test)
 	};
 	struct drm_gpu_scheduler *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
 	struct drm_sched_entity *entity = kunit_kzalloc(test, sizeof(*entity), GFP_KERNEL);
-	struct bench_job *jobs = kunit_kcalloc(test, BATCH, sizeof(*jobs), GFP_KERNEL);
-	struct bench *b = test->priv;
 
 	KUNIT_ASSERT_NOT_NULL(test, sched);
 	KUNIT_ASSERT_NOT_NULL(test, entity);
-	KUNIT_ASSERT_NOT_NULL(test, jobs);
 	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
 	KUNIT_ASSERT_EQ(test, drm_sched_entity_init(entity, DRM_SCHED_PRIORITY_NORMAL,
 						    &sched, 1, NULL), 0);
 
+	return entity;
+}
+
+static void drop_scheduler(struct drm_sched_entity *entity)
+{
+	struct drm_gpu_scheduler *sched = entity->rq->sched;
+
+	drm_sched_entity_destroy(entity);
+	drm_sched_fini(sched);
+}
+
+static void bench_scheduler(struct kunit *test)
+{
+	struct bench_job *jobs = kunit_kcalloc(test, BATCH, sizeof(*jobs), GFP_KERNEL);
+	struct drm_sched_entity *entity = make_scheduler(test);
+	struct bench *b = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, jobs);
 	bench_once("scheduler job, from init to free", JOB,
 		   make_jobs(test, jobs, 1),
 		   b->calls += run_jobs(jobs, 1, entity),
 		   put_fences(b, 1));
-	/* Its inverse is the number of jobs a second. */
 	bench_once("scheduler jobs, 64 in flight", JOB,
 		   make_jobs(test, jobs, BATCH),
 		   b->calls += run_jobs(jobs, BATCH, entity),
 		   put_fences(b, BATCH));
 	KUNIT_EXPECT_EQ(test, b->calls, 0);
 
-	drm_sched_entity_destroy(entity);
-	drm_sched_fini(sched);
+	drop_scheduler(entity);
 }
 
 /* Growth: the same curve as stock or better. */
@@ -1057,7 +1072,59 @@ static struct kunit_suite contention_suite = {
 	.test_cases = contention_cases,
 };
 
-kunit_test_suites(&bench_suite, &contention_suite);
+/*
+ * Jobs a second, without '-icount': batches in flight, each timed from the
+ * allocation of the hardware's fences to the last put. Of each few the fastest
+ * counts, as whatever else the machine does only slows them. get_cycles() is the
+ * host's time stamp counter then, for which every boot has another guess of how
+ * long a second is: the unit is its tick. harness/bench runs this in stock and
+ * patched kernels by turns.
+ */
+#define RATE_BATCHES	16
+#define RATE_RESULTS	64
+#define RATE_WARM	8	/* left out: QEMU translates the code */
+
+static void bench_rate(struct kunit *test)
+{
+	struct bench_job *jobs = kunit_kcalloc(test, BATCH, sizeof(*jobs), GFP_KERNEL);
+	struct drm_sched_entity *entity = make_scheduler(test);
+	struct bench *b = test->priv;
+	unsigned int n, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, jobs);
+	/* In stock there is no other kind. */
+	b->lock = &timeline_lock;
+	for (n = 0; n < RATE_RESULTS; n++) {
+		u64 fastest = U64_MAX;
+
+		for (i = 0; i < RATE_BATCHES; i++) {
+			u64 start = get_cycles();
+
+			make_jobs(test, jobs, BATCH);
+			b->calls += run_jobs(jobs, BATCH, entity);
+			put_fences(b, BATCH);
+			fastest = min(fastest, get_cycles() - start);
+		}
+		if (n >= RATE_WARM)
+			result(test, "rate", "scheduler jobs", "rate",
+			       div64_u64(BATCH * 1000000000ULL, fastest));
+	}
+	KUNIT_EXPECT_EQ(test, b->calls, 0);
+	drop_scheduler(entity);
+}
+
+static struct kunit_case rate_cases[] = {
+	KUNIT_CASE_SLOW(bench_rate),
+	{}
+};
+
+static struct kunit_suite rate_suite = {
+	.name = "drm_sched_rate",
+	.init = bench_init,
+	.test_cases = rate_cases,
+};
+
+kunit_test_suites(&bench_suite, &contention_suite, &rate_suite);
 
 MODULE_DESCRIPTION("What DMA fences cost");
 MODULE_LICENSE("GPL");

@@ -41,18 +41,67 @@ static const struct dma_fence_ops mock_hw_fence_ops = {
 	.set_deadline = mock_hw_set_deadline,
 };
 
-static struct mock_hw_fence *mock_hw_fence_create(void)
+/*
+ * A signaler that got no further than the flag goes on while somebody waits for
+ * it. In the kernel it would on another CPU, with the lock held: that the wait
+ * comes first is what matters.
+ */
+static signed long mock_hw_wait(struct dma_fence *fence, bool intr, signed long timeout)
+{
+	unsigned long flags;
+
+	dma_fence_lock_irqsave(fence, flags);
+	if (dma_fence_test_signaled_flag(fence) && !dma_fence_is_notified(fence)) {
+		fence->timestamp = ktime_get();
+		set_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags);
+		dma_fence_set_notified(fence);
+	}
+	dma_fence_unlock_irqrestore(fence, flags);
+
+	return dma_fence_default_wait(fence, intr, timeout);
+}
+
+/* The last reference is gone, and the memory about to be used for something else. */
+static void mock_hw_release(struct dma_fence *fence)
+{
+	struct mock_hw_fence *hw = container_of(fence, struct mock_hw_fence, base);
+
+	/* Its signaler may still be at it, but must have written the timestamp. */
+	KUNIT_EXPECT_TRUE(hw->sched->test, test_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags));
+	/* Nobody may find it any more who has not yet begun to look for it. */
+	KUNIT_EXPECT_PTR_NE(hw->sched->test, READ_ONCE(hw->s_fence->parent), fence);
+
+	dma_fence_put(&hw->s_fence->finished);
+	atomic_inc(&hw->sched->released);
+	dma_fence_free(fence);
+}
+
+static const struct dma_fence_ops mock_hw_borrowed_ops = {
+	.get_driver_name = mock_hw_get_driver_name,
+	.get_timeline_name = mock_hw_get_timeline_name,
+	.wait = mock_hw_wait,
+	.release = mock_hw_release,
+};
+
+static struct mock_hw_fence *mock_hw_fence_create(struct mock_job *job)
 {
 	struct mock_hw_fence *hw = kzalloc(sizeof(*hw), GFP_NOWAIT);
 
-	if (hw)
-		dma_fence_init(&hw->base, &mock_hw_fence_ops, NULL,
-			       dma_fence_context_alloc(1), 1);
+	if (!hw)
+		return NULL;
+
+	if (READ_ONCE(job->sched->borrowed)) {
+		hw->sched = job->sched;
+		hw->s_fence = job->base.s_fence;
+		dma_fence_get(&hw->s_fence->finished);
+	}
+	dma_fence_init(&hw->base, hw->sched ? &mock_hw_borrowed_ops : &mock_hw_fence_ops,
+		       NULL, dma_fence_context_alloc(1), 1);
 
 	return hw;
 }
 
-/* Take a job off the ring: its hardware fence, with the ring's reference. */
+/* Take a job off the ring: its hardware fence, with the ring's reference, if any. */
 static struct dma_fence *mock_ring_take(struct mock_job *job)
 {
 	struct mock_hw_fence *hw = job->hw;
@@ -64,13 +113,19 @@ static struct dma_fence *mock_ring_take(struct mock_job *job)
 	return &hw->base;
 }
 
-/* The job may be freed as soon as this has signaled. */
+/*
+ * The job may be freed as soon as this has signaled, and so may a fence that is
+ * borrowed.
+ */
 static void mock_hw_fence_complete(struct dma_fence *fence, int error)
 {
+	bool borrowed = container_of(fence, struct mock_hw_fence, base)->sched;
+
 	if (error)
 		dma_fence_set_error(fence, error);
 	dma_fence_signal(fence);
-	dma_fence_put(fence);
+	if (!borrowed)
+		dma_fence_put(fence);
 }
 
 static void mock_job_timer(struct timer_list *timer)
@@ -106,7 +161,7 @@ static struct dma_fence *mock_run_job(struct drm_sched_job *sched_job)
 	unsigned long flags;
 
 	job->runs++;
-	hw = mock_hw_fence_create();
+	hw = mock_hw_fence_create(job);
 	if (!hw)
 		return ERR_PTR(-ENOMEM);
 
@@ -114,9 +169,10 @@ static struct dma_fence *mock_run_job(struct drm_sched_job *sched_job)
 	if (sched->runs < MOCK_RUNS)
 		sched->log[sched->runs] = job->tag;
 	WRITE_ONCE(sched->runs, sched->runs + 1);
-	if (!job->run_error && !sched->immediately) {
+	if (!job->run_error && !sched->immediately && !sched->halfway) {
 		job->hw = hw;
-		dma_fence_get(&hw->base);
+		if (!hw->sched)
+			dma_fence_get(&hw->base);
 		list_add_tail(&job->link, &sched->ring);
 	}
 	spin_unlock_irqrestore(&sched->lock, flags);
@@ -126,8 +182,14 @@ static struct dma_fence *mock_run_job(struct drm_sched_job *sched_job)
 		dma_fence_put(&hw->base);
 		return job->run_error < 0 ? ERR_PTR(job->run_error) : NULL;
 	}
+	if (hw->sched) {
+		dma_fence_put(job->own);
+		job->own = dma_fence_get(&hw->base);
+	}
 	if (sched->immediately)
 		dma_fence_signal(&hw->base);
+	else if (sched->halfway)
+		set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &hw->base.flags);
 	else if (job->msecs)
 		mod_timer(&job->timer, jiffies + msecs_to_jiffies(job->msecs));
 
@@ -150,6 +212,8 @@ static void mock_job_free(struct mock_job *job)
 	struct mock_sched *sched = job->sched;
 
 	timer_shutdown_sync(&job->timer);
+	/* Not the last one as long as the fences of the job have a parent. */
+	dma_fence_put(job->own);
 	drm_sched_job_cleanup(&job->base);
 	dma_fence_put(job->prepare);
 	kfree(job);
@@ -294,6 +358,24 @@ void mock_sched_complete_all(struct mock_sched *sched)
 void mock_sched_reset(struct mock_sched *sched)
 {
 	mock_sched_complete(sched, UINT_MAX, -ECANCELED);
+}
+
+/**
+ * mock_sched_signal_halfway - begin to signal the oldest job on the ring
+ * @sched: the scheduler, &mock_sched.borrowed, which does not run any job
+ *
+ * The signaler goes no further than the flag before somebody waits.
+ */
+void mock_sched_signal_halfway(struct mock_sched *sched)
+{
+	struct mock_job *job;
+
+	spin_lock_irq(&sched->lock);
+	job = list_first_entry_or_null(&sched->ring, struct mock_job, link);
+	if (job)
+		set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &mock_ring_take(job)->flags);
+	spin_unlock_irq(&sched->lock);
+	KUNIT_EXPECT_NOT_NULL(sched->test, job);
 }
 
 /**

@@ -27,11 +27,15 @@
  *	  signaled it needs nobody
  * @deadline: the last deadline that it was given
  * @deadlines: how often it was given one
+ * @sched: whose &mock_sched.borrowed is set, or NULL
+ * @s_fence: its job's fences, with a reference, if @sched is set
  */
 struct mock_hw_fence {
 	struct dma_fence base;
 	ktime_t deadline;
 	atomic_t deadlines;
+	struct mock_sched *sched;
+	struct drm_sched_fence *s_fence;
 };
 
 struct mock_job;
@@ -47,6 +51,11 @@ struct mock_job;
  * @timedout: calls of timedout_job
  * @on_timeout: what timedout_job does, or NULL for nothing
  * @immediately: run_job returns a fence that has signaled already
+ * @borrowed: hardware fences are signaled without a reference, as in v3d, lima,
+ *	      panfrost and etnaviv: the driver's belongs to the job
+ * @halfway: run_job returns a fence whose signaler has got no further than the
+ *	     flag; with @borrowed
+ * @released: fences of @borrowed that have been freed
  * @thread: completes jobs, see mock_sched_start_thread()
  * @lock: protects what follows
  * @ring: jobs on the hardware, in their order
@@ -63,6 +72,9 @@ struct mock_sched {
 	enum drm_gpu_sched_stat (*on_timeout)(struct mock_sched *sched,
 					      struct mock_job *job);
 	bool immediately;
+	bool borrowed;
+	bool halfway;
+	atomic_t released;
 	struct task_struct *thread;
 
 	spinlock_t lock;
@@ -99,6 +111,7 @@ struct mock_entity {
  * @runs: how often it was run
  * @link: in &mock_sched.ring
  * @hw: its hardware fence while it is on the ring
+ * @own: the reference to that with &mock_sched.borrowed
  */
 struct mock_job {
 	struct drm_sched_job base;
@@ -111,6 +124,7 @@ struct mock_job {
 	unsigned int runs;
 	struct list_head link;
 	struct mock_hw_fence *hw;
+	struct dma_fence *own;
 };
 
 static inline struct mock_sched *to_mock_sched(struct drm_gpu_scheduler *sched)
@@ -128,6 +142,7 @@ void mock_sched_destroy(struct mock_sched *sched);
 unsigned int mock_sched_complete(struct mock_sched *sched, unsigned int n, int error);
 void mock_sched_complete_all(struct mock_sched *sched);
 void mock_sched_reset(struct mock_sched *sched);
+void mock_sched_signal_halfway(struct mock_sched *sched);
 void mock_sched_settle(struct mock_sched *sched);
 void mock_sched_start_thread(struct mock_sched *sched);
 void mock_sched_stop_thread(struct mock_sched *sched);

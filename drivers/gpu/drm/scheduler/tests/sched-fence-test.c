@@ -240,7 +240,6 @@ static void sched_test_finished_alone_outlives_scheduler(struct kunit *test)
 	dma_fence_put(r.finished);
 }
 
-/* What amdgpu accounts: how long a job was on the hardware. */
 /* Later than all that was, earlier than all to come, however coarse the clock. */
 static ktime_t moment(void)
 {
@@ -254,6 +253,7 @@ static ktime_t moment(void)
 	return now;
 }
 
+/* What amdgpu accounts: how long a job was on the hardware. */
 static void sched_test_timestamps_of_both_after_the_job(struct kunit *test)
 {
 	struct running r = job_armed(test);
@@ -392,6 +392,37 @@ static void sched_test_parent_on_its_way_out(struct kunit *test)
 	job_put(&r);
 }
 
+/*
+ * The driver that signals has no reference, and the last one is the job's: see
+ * mock_hw_release() for what has to be so by then.
+ */
+static void sched_test_last_put_of_parent_is_the_jobs(struct kunit *test)
+{
+	struct running r = job_armed(test);
+
+	r.sched->borrowed = true;
+	job_run(test, &r);
+	job_complete(&r);
+	mock_wait_until(test, atomic_read(&r.sched->released) == 1);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(r.finished), 1);
+	job_put(&r);
+}
+
+/* The same, and it has signaled when run_job returns, but the signaler is not done. */
+static void sched_test_last_put_of_parent_waits_for_signaler(struct kunit *test)
+{
+	struct running r = job_armed(test);
+
+	r.sched->borrowed = true;
+	r.sched->halfway = true;
+	job_run(test, &r);
+	mock_wait_fence(test, r.finished);
+	mock_wait_until(test, !atomic_read(&r.sched->jobs));
+	mock_wait_until(test, atomic_read(&r.sched->released) == 1);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(r.finished), 1);
+	job_put(&r);
+}
+
 static struct kunit_case sched_fence_cases[] = {
 	KUNIT_CASE(sched_test_fences_are_two_in_one_object),
 	KUNIT_CASE(sched_test_fences_have_their_own_locks),
@@ -411,6 +442,8 @@ static struct kunit_case sched_fence_cases[] = {
 	KUNIT_CASE(sched_test_deadline_of_signaled),
 	KUNIT_CASE(sched_test_parent_from_start_to_end),
 	KUNIT_CASE(sched_test_parent_on_its_way_out),
+	KUNIT_CASE(sched_test_last_put_of_parent_is_the_jobs),
+	KUNIT_CASE(sched_test_last_put_of_parent_waits_for_signaler),
 	{}
 };
 

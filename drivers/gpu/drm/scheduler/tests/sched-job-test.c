@@ -4,6 +4,7 @@
  * becomes of those that fail or are given up.
  */
 
+#include <linux/dma-resv.h>
 #include <linux/trace_events.h>
 
 #include "mock-issuer.h"
@@ -251,6 +252,50 @@ static void sched_test_job_aborted_when_armed_signals(struct kunit *test)
 	dma_fence_put(finished);
 }
 
+/*
+ * Its fence signals ahead of those before it: where it has replaced these, as in a
+ * reservation object, nobody waits for them any more. That is why drivers have to
+ * push a job whose fence is known to others.
+ */
+static void sched_test_job_aborted_when_armed_overtakes(struct kunit *test)
+{
+	struct mock_sched *sched = mock_sched_create(test, 4, MAX_SCHEDULE_TIMEOUT);
+	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
+	struct dma_fence *first = mock_job_submit(entity, 1), *aborted, *last;
+	struct mock_job *job = mock_job_create(entity, 2);
+	struct dma_resv resv;
+
+	mock_wait_until(test, mock_sched_busy(sched) == 1);
+	drm_sched_job_arm(&job->base);
+	aborted = dma_fence_get(&job->base.s_fence->finished);
+
+	dma_resv_init(&resv);
+	KUNIT_ASSERT_EQ(test, dma_resv_lock(&resv, NULL), 0);
+	KUNIT_ASSERT_EQ(test, dma_resv_reserve_fences(&resv, 1), 0);
+	dma_resv_add_fence(&resv, first, DMA_RESV_USAGE_WRITE);
+	KUNIT_ASSERT_EQ(test, dma_resv_reserve_fences(&resv, 1), 0);
+	dma_resv_add_fence(&resv, aborted, DMA_RESV_USAGE_WRITE);
+	dma_resv_unlock(&resv);
+	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(&resv, DMA_RESV_USAGE_WRITE));
+
+	mock_job_abort(job);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(aborted), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(first), 0);
+	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(&resv, DMA_RESV_USAGE_WRITE));
+	dma_resv_fini(&resv);
+
+	/* Those before and after it are none the worse. */
+	last = mock_job_submit(entity, 3);
+	mock_sched_complete_all(sched);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(first), 1);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(last), 1);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_later(last, aborted));
+	KUNIT_EXPECT_EQ(test, mock_sched_runs(sched), 2);
+	dma_fence_put(first);
+	dma_fence_put(aborted);
+	dma_fence_put(last);
+}
+
 /* An error that the driver has set already is not overwritten. */
 static void sched_test_job_aborted_keeps_its_error(struct kunit *test)
 {
@@ -308,6 +353,7 @@ static struct kunit_case sched_job_cases[] = {
 	KUNIT_CASE(sched_test_run_job_without_fence),
 	KUNIT_CASE(sched_test_job_aborted_before_armed),
 	KUNIT_CASE(sched_test_job_aborted_when_armed_signals),
+	KUNIT_CASE(sched_test_job_aborted_when_armed_overtakes),
 	KUNIT_CASE(sched_test_job_aborted_keeps_its_error),
 	KUNIT_CASE(sched_test_traced_jobs),
 	{}

@@ -110,8 +110,11 @@ static void sched_test_race_with_the_end_of_a_job(struct kunit *test)
 
 	mock_sched_start_thread(sched);
 	for (i = 0; i < ROUNDS; i++) {
-		struct dma_fence *finished = mock_job_submit(entity, i);
+		struct dma_fence *finished;
 
+		/* Now the job's reference to the parent is the last one, and now not. */
+		WRITE_ONCE(sched->borrowed, i & 1);
+		finished = mock_job_submit(entity, i);
 		racer_give(r, finished);
 		mock_wait_fence(test, finished);
 		dma_fence_put(finished);

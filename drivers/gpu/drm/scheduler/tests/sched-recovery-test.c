@@ -225,12 +225,91 @@ static void sched_test_stop_takes_the_parent(struct kunit *test)
 							 link)->hw->base);
 	spin_unlock_irq(&sched->lock);
 	KUNIT_ASSERT_NOT_NULL(test, parent);
-	s_fence->parent = parent;
+	drm_sched_fence_set_parent(s_fence, parent);
+	dma_fence_put(parent);
 	drm_sched_start(&sched->base);
 
 	mock_sched_complete_all(sched);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), 1);
 	dma_fence_put(finished);
+}
+
+/* The hint for a job is for its second run as well. */
+static void sched_test_deadline_reaches_parent_of_second_run(struct kunit *test)
+{
+	struct mock_sched *sched = mock_sched_create(test, 4, MAX_SCHEDULE_TIMEOUT);
+	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
+	struct dma_fence *finished = mock_job_submit(entity, 1);
+	ktime_t deadline = ktime_add_ms(ktime_get(), 100);
+	struct mock_hw_fence *hw;
+
+	mock_wait_until(test, dma_fence_is_signaled(finished - 1));
+	mock_sched_settle(sched);
+	dma_fence_set_deadline(finished, deadline);
+	drm_sched_stop(&sched->base, NULL);
+	mock_sched_reset(sched);
+	drm_sched_resubmit_jobs(&sched->base);
+	KUNIT_ASSERT_EQ(test, mock_sched_busy(sched), 1);
+	hw = list_first_entry(&sched->ring, struct mock_job, link)->hw;
+	KUNIT_EXPECT_EQ(test, atomic_read(&hw->deadlines), 1);
+	KUNIT_EXPECT_EQ(test, hw->deadline, deadline);
+	drm_sched_start(&sched->base);
+	mock_sched_complete_all(sched);
+	dma_fence_put(finished);
+}
+
+/* The start finds a parent that has signaled, but whose signaler is not done. */
+static void sched_test_start_waits_for_signaler(struct kunit *test)
+{
+	struct mock_sched *sched = mock_sched_create(test, 4, MAX_SCHEDULE_TIMEOUT);
+	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
+	struct dma_fence *finished, *parent;
+	struct drm_sched_fence *s_fence;
+
+	sched->borrowed = true;
+	finished = mock_job_submit(entity, 1);
+	s_fence = to_drm_sched_fence(finished);
+	mock_wait_until(test, dma_fence_is_signaled(&s_fence->scheduled));
+	mock_sched_settle(sched);
+	/* Held, as a job holds its own in panthor and imagination. */
+	parent = drm_sched_fence_get_parent(s_fence);
+	drm_sched_stop(&sched->base, NULL);
+	drm_sched_fence_set_parent(s_fence, parent);
+	dma_fence_put(parent);
+	mock_sched_signal_halfway(sched);
+	drm_sched_start(&sched->base);
+
+	mock_wait_fence(test, finished);
+	mock_wait_until(test, atomic_read(&sched->released) == 1);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), 1);
+	dma_fence_put(finished);
+}
+
+/* What a driver does that goes away with jobs on the hardware: see drm_sched_fini(). */
+static void sched_test_pending_jobs_given_up_before_fini(struct kunit *test)
+{
+	struct mock_sched *sched = mock_sched_create(test, 4, MAX_SCHEDULE_TIMEOUT);
+	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
+	struct dma_fence *fence[2];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fence); i++)
+		fence[i] = mock_job_submit(entity, i);
+	mock_wait_until(test, mock_sched_busy(sched) == 2);
+	mock_sched_settle(sched);
+	mock_entity_kill(entity);
+	drm_sched_stop(&sched->base, NULL);
+	mock_sched_reset(sched);
+	drm_sched_start(&sched->base);
+	mock_wait_until(test, !atomic_read(&sched->jobs));
+	mock_sched_destroy(sched);
+
+	for (i = 0; i < ARRAY_SIZE(fence); i++) {
+		KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence[i]), -ECANCELED);
+		mock_fence_use(test, fence[i]);
+		mock_fence_use(test, fence[i] - 1);
+		dma_fence_put(fence[i]);
+	}
 }
 
 static void sched_test_stop_frees_what_is_done(struct kunit *test)
@@ -279,8 +358,11 @@ static struct kunit_case sched_recovery_cases[] = {
 	KUNIT_CASE(sched_test_done_while_timing_out),
 	KUNIT_CASE(sched_test_soft_recovery_uses_parent),
 	KUNIT_CASE(sched_test_stop_takes_the_parent),
+	KUNIT_CASE(sched_test_deadline_reaches_parent_of_second_run),
+	KUNIT_CASE(sched_test_start_waits_for_signaler),
 	KUNIT_CASE(sched_test_stop_frees_what_is_done),
 	KUNIT_CASE(sched_test_hung_job_outlives_scheduler),
+	KUNIT_CASE(sched_test_pending_jobs_given_up_before_fini),
 	{}
 };
 
