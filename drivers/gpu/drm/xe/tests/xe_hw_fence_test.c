@@ -10,6 +10,7 @@
 
 #include "tests/xe_fence_test.h"
 #include "tests/xe_kunit_helpers.h"
+#include "xe_bo_types.h"
 #include "xe_exec_queue.h"
 #include "xe_lrc_types.h"
 #include "xe_sched_job.h"
@@ -386,6 +387,46 @@ static void finish_while_stopped(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
+struct finish_cb {
+	struct dma_fence_cb cb;
+	struct rcu_gp_oldstate at_signal;
+};
+
+static void finish_called(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct finish_cb *f = container_of(cb, typeof(*f), cb);
+
+	get_state_synchronize_rcu_full(&f->at_signal);
+}
+
+/* Who found the last fence unsignaled may be reading its seqno, and its names. */
+static void finish_waits_for_readers(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[2];
+	struct finish_cb cbs[2];
+
+	create_fences(test, fences, 2);
+	for (int i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, dma_fence_add_callback(fences[i], &cbs[i].cb,
+							     finish_called), 0);
+	xe_hw_fence_irq_finish(t->irq);
+	for (int i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[i]));
+		KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&cbs[i].at_signal));
+	}
+	put_fences(test, fences, 2);
+}
+
+static void module_waits_for_readers(struct kunit *test)
+{
+	struct rcu_gp_oldstate before;
+
+	get_state_synchronize_rcu_full(&before);
+	xe_hw_fence_module_exit();
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&before));
+}
+
 /* A file is still open, and its queue is killed when it is closed. */
 static void enabled_after_finish(struct kunit *test)
 {
@@ -471,6 +512,44 @@ static void error_of_a_parallel_job(struct kunit *test)
 	irq_work_sync(&t->irq->work);
 	dma_fence_put(job->fence);
 	put_fences(test, fences, 2);
+}
+
+/* The seqno of a job is compared with that of its LRC, whatever its fence is by then. */
+static void progress_of_a_job(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct xe_sched_job *job = kunit_kzalloc(test, sizeof(*job), GFP_KERNEL);
+	struct xe_lrc *lrc = kunit_kzalloc(test, sizeof(*lrc), GFP_KERNEL);
+	struct xe_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);
+	u32 *mem = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	struct xe_exec_queue *q;
+
+	q = kunit_kzalloc(test, struct_size(q, lrc, 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, job);
+	KUNIT_ASSERT_NOT_NULL(test, lrc);
+	KUNIT_ASSERT_NOT_NULL(test, bo);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	iosys_map_set_vaddr(&bo->vmap, mem);
+	lrc->fence_ctx = t->ctx;
+	lrc->bo = bo;
+	q->lrc[0] = lrc;
+	job->q = q;
+	job->fence = fence;
+	job->lrc_seqno = fence->seqno;
+
+	for (int signaled = 0; signaled < 2; signaled++) {
+		/* The seqno of jobs that have started is there, too. */
+		memset32(mem, fence->seqno - 1, SZ_4K / sizeof(*mem));
+		KUNIT_EXPECT_FALSE(test, xe_sched_job_started(job));
+		KUNIT_EXPECT_FALSE(test, xe_sched_job_completed(job));
+		memset32(mem, fence->seqno, SZ_4K / sizeof(*mem));
+		KUNIT_EXPECT_TRUE(test, xe_sched_job_started(job));
+		KUNIT_EXPECT_TRUE(test, xe_sched_job_completed(job));
+		dma_fence_signal(fence);
+	}
+	put_fences(test, &fence, 1);
 }
 
 static void queue_waits_before_its_lrc_goes(struct kunit *test)
@@ -618,9 +697,12 @@ static struct kunit_case hw_fence_test_cases[] = {
 	KUNIT_CASE(asked_while_it_is_signaled),
 	KUNIT_CASE(finish_with_pending_fences),
 	KUNIT_CASE(finish_while_stopped),
+	KUNIT_CASE(finish_waits_for_readers),
+	KUNIT_CASE(module_waits_for_readers),
 	KUNIT_CASE(enabled_after_finish),
 	KUNIT_CASE(chain_of_a_parallel_job),
 	KUNIT_CASE(error_of_a_parallel_job),
+	KUNIT_CASE(progress_of_a_job),
 	KUNIT_CASE(queue_waits_before_its_lrc_goes),
 	KUNIT_CASE_SLOW(at_the_same_time),
 	KUNIT_CASE(held_while_the_device_goes),
