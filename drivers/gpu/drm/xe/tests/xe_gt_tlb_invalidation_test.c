@@ -226,6 +226,14 @@ static void cannot_be_sent(struct kunit *test)
 	t->send_error = -ENODEV;
 	KUNIT_EXPECT_EQ(test, invalidate(t, fence), -ENODEV);
 	KUNIT_EXPECT_EQ(test, usage(t), 0);
+	xe_fence_test_use(test, &fence->base, -ENODEV);
+	xe_fence_test_last_put(test, &fence->base);
+
+	/* A reset of the GT is under way, which does it. */
+	fence = create_fence(test);
+	t->send_error = -ECANCELED;
+	KUNIT_EXPECT_EQ(test, invalidate(t, fence), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, usage(t), 0);
 	xe_fence_test_use(test, &fence->base, 1);
 	xe_fence_test_last_put(test, &fence->base);
 }

@@ -36,8 +36,7 @@ static int pt_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->xe = test->priv;
 	t->xe->info.force_execlist = true;
-	t->xe->unordered_wq = alloc_workqueue("pt-test", 0, 0);
-	KUNIT_ASSERT_NOT_NULL(test, t->xe->unordered_wq);
+	KUNIT_ASSERT_EQ(test, xe_device_init_workqueues(t->xe), 0);
 
 	/* Somebody has the device awake: the jobs do. */
 	pm_runtime_set_active(t->xe->drm.dev);
@@ -54,7 +53,7 @@ static void pt_test_free(struct pt_test *t)
 {
 	if (!t->xe)
 		return;
-	destroy_workqueue(t->xe->unordered_wq);
+	xe_device_fini_workqueues(t->xe);
 	pm_runtime_disable(t->xe->drm.dev);
 	pm_runtime_put_noidle(t->xe->drm.dev);
 	t->xe = NULL;
