@@ -4,6 +4,7 @@
  * is no GuC, so that an invalidation is over as soon as it begins.
  */
 
+#include <linux/delay.h>
 #include <linux/pm_runtime.h>
 
 #include <drm/drm_kunit_helpers.h>
@@ -143,6 +144,39 @@ static void dropped_before_the_job_is_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cb.called, 1);
 }
 
+struct late_work {
+	struct work_struct work;
+	bool done;
+};
+
+static void late_work_fn(struct work_struct *work)
+{
+	msleep(50);
+	WRITE_ONCE(container_of(work, struct late_work, work)->done, true);
+}
+
+/* The GT is freed before the workqueues of the device are destroyed. */
+static void gt_waits_for_the_work(struct kunit *test)
+{
+	struct pt_test *t = test->priv;
+	struct xe_device *xe = t->xe;
+	struct device *dev = xe->drm.dev;
+	struct workqueue_struct *wq;
+	struct late_work late = {};
+
+	pt_test_free(t);
+	wq = alloc_workqueue("pt-test", 0, 0);
+	KUNIT_ASSERT_NOT_NULL(test, wq);
+	xe->unordered_wq = wq;
+	INIT_WORK_ONSTACK(&late.work, late_work_fn);
+	queue_work(wq, &late.work);
+
+	drm_kunit_helper_free_device(test, dev);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(late.done));
+	destroy_workqueue(wq);
+	destroy_work_on_stack(&late.work);
+}
+
 /* Somebody holds a fence of a device that is unbound, for ever. */
 static void held_while_the_device_goes(struct kunit *test)
 {
@@ -166,6 +200,7 @@ static struct kunit_case pt_test_cases[] = {
 	KUNIT_CASE(job_fails),
 	KUNIT_CASE(job_is_done_already),
 	KUNIT_CASE(dropped_before_the_job_is_done),
+	KUNIT_CASE(gt_waits_for_the_work),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };
