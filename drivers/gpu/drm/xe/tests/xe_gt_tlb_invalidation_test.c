@@ -10,13 +10,16 @@
 
 #include "tests/xe_fence_test.h"
 #include "tests/xe_kunit_helpers.h"
-#include "xe_vm_types.h"
+#include "xe_bo_types.h"
+#include "xe_pt.h"
+#include "xe_vm.h"
 
 struct tlb_test {
 	struct xe_device *xe;
 	struct xe_gt *gt;
 	/* what the GuC does with a request */
 	int send_error;
+	int send_error_after;
 	bool answer_at_once;
 	bool answer_later;
 	bool reset_later;
@@ -40,7 +43,7 @@ static int fake_send(struct xe_guc_ct *ct, const u32 *action, u32 len,
 
 	t->sent++;
 	t->seqno = action[1];
-	if (t->send_error)
+	if (t->send_error && t->sent > t->send_error_after)
 		return t->send_error;
 	if (t->answer_at_once)
 		answer(t, t->seqno);
@@ -223,6 +226,14 @@ static void cannot_be_sent(struct kunit *test)
 	t->send_error = -ENODEV;
 	KUNIT_EXPECT_EQ(test, invalidate(t, fence), -ENODEV);
 	KUNIT_EXPECT_EQ(test, usage(t), 0);
+	xe_fence_test_use(test, &fence->base, -ENODEV);
+	xe_fence_test_last_put(test, &fence->base);
+
+	/* A reset of the GT is under way, which does it. */
+	fence = create_fence(test);
+	t->send_error = -ECANCELED;
+	KUNIT_EXPECT_EQ(test, invalidate(t, fence), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, usage(t), 0);
 	xe_fence_test_use(test, &fence->base, 1);
 	xe_fence_test_last_put(test, &fence->base);
 }
@@ -363,6 +374,89 @@ static void wait_for_several(struct kunit *test)
 	xe_fence_test_last_put(test, &fence->base);
 }
 
+static bool fake_zap_ptes(struct xe_tile *tile, struct xe_vma *vma)
+{
+	return true;
+}
+
+/* A VMA of a buffer, on a tile whose GT is taken for its media GT as well. */
+static struct xe_vma *create_vma(struct kunit *test)
+{
+	struct tlb_test *t = test->priv;
+	struct xe_vma *vma = kunit_kzalloc(test, sizeof(*vma), GFP_KERNEL);
+	struct xe_vm *vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
+	struct xe_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, vma);
+	KUNIT_ASSERT_NOT_NULL(test, vm);
+	KUNIT_ASSERT_NOT_NULL(test, bo);
+	vm->xe = t->xe;
+	bo->ttm.base.resv = &bo->ttm.base._resv;
+	dma_resv_init(bo->ttm.base.resv);
+	vma->gpuva.vm = &vm->gpuvm;
+	vma->gpuva.gem.obj = &bo->ttm.base;
+	vma->gpuva.va.range = SZ_64K;
+	vma->tile_mask = BIT(0);
+	gt_to_tile(t->gt)->media_gt = t->gt;
+	kunit_activate_static_stub(test, xe_pt_zap_ptes, fake_zap_ptes);
+	return vma;
+}
+
+static int invalidate_vma(struct kunit *test, struct xe_vma *vma)
+{
+	struct dma_resv *resv = xe_vma_bo(vma)->ttm.base.resv;
+	struct tlb_test *t = test->priv;
+	int ret;
+
+	dma_resv_lock(resv, NULL);
+	ret = xe_vm_invalidate_vma(vma);
+	dma_resv_unlock(resv);
+	KUNIT_EXPECT_EQ(test, t->sent, 2);
+	KUNIT_EXPECT_EQ(test, usage(t), 0);
+	/* It has waited: the list leads to no stack that is gone. */
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->gt->tlb_invalidation.pending_fences));
+	dma_resv_fini(resv);
+	gt_to_tile(t->gt)->media_gt = NULL;
+	return ret;
+}
+
+static void wait_for_both_gts_of_a_tile(struct kunit *test)
+{
+	struct tlb_test *t = test->priv;
+	struct xe_vma *vma = create_vma(test);
+
+	t->answer_later = true;
+	KUNIT_EXPECT_EQ(test, invalidate_vma(test, vma), 0);
+	KUNIT_EXPECT_EQ(test, vma->tile_invalidated, vma->tile_mask);
+}
+
+static void wait_for_one_if_the_other_fails(struct kunit *test)
+{
+	struct tlb_test *t = test->priv;
+	struct xe_vma *vma = create_vma(test);
+
+	t->answer_later = true;
+	t->send_error = -ENODEV;
+	t->send_error_after = 1;
+	KUNIT_EXPECT_EQ(test, invalidate_vma(test, vma), -ENODEV);
+}
+
+/* Whoever gets that wrong is told, once, and nobody waits or signals again. */
+static void over_only_once(struct kunit *test)
+{
+	struct tlb_test *t = test->priv;
+	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
+
+	xe_gt_tlb_invalidation_fence_signal(fence, 0);
+	kunit_info(test, "begin of expected warning: over twice\n");
+	xe_gt_tlb_invalidation_fence_signal(fence, -EIO);
+	invalidation_done(t->xe, &fence->inval, -EIO);
+	kunit_info(test, "end of expected warning\n");
+	KUNIT_EXPECT_EQ(test, usage(t), 0);
+	xe_fence_test_use(test, &fence->base, 1);
+	xe_fence_test_last_put(test, &fence->base);
+}
+
 /* Somebody holds fences of a device that is unbound, for ever. */
 static void held_while_the_device_goes(struct kunit *test)
 {
@@ -402,6 +496,9 @@ static struct kunit_case tlb_test_cases[] = {
 	KUNIT_CASE(wait_through_reset),
 	KUNIT_CASE(no_wait_if_it_cannot_be_sent),
 	KUNIT_CASE(wait_for_several),
+	KUNIT_CASE(wait_for_both_gts_of_a_tile),
+	KUNIT_CASE(wait_for_one_if_the_other_fails),
+	KUNIT_CASE(over_only_once),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };

@@ -10,6 +10,7 @@
 
 #include "tests/xe_fence_test.h"
 #include "tests/xe_kunit_helpers.h"
+#include "xe_bo_types.h"
 #include "xe_exec_queue.h"
 #include "xe_lrc_types.h"
 #include "xe_sched_job.h"
@@ -260,15 +261,88 @@ static void enabled_while_stopped(struct kunit *test)
 	put_fences(test, fences, 2);
 }
 
+struct running_cb {
+	struct dma_fence_cb cb;
+	struct xe_hw_fence_irq *irq;
+	unsigned int running;
+};
+
+static void running_called(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct running_cb *r = container_of(cb, typeof(*r), cb);
+
+	r->running = r->irq->running;
+}
+
+static void runs_are_counted(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct running_cb cb = { .irq = t->irq };
+	struct dma_fence *fence = create_fence(test);
+
+	KUNIT_EXPECT_EQ(test, dma_fence_add_callback(fence, &cb.cb, running_called), 0);
+	complete_to(t, fence);
+	interrupt(t);
+	KUNIT_EXPECT_EQ(test, cb.running, 1);
+	KUNIT_EXPECT_EQ(test, t->irq->running, 0);
+	put_fences(test, &fence, 1);
+}
+
+/* A run of the worker on another CPU, for a test that has one only. */
+struct fake_run {
+	struct delayed_work work;
+	struct xe_hw_fence_irq *irq;
+	bool over;
+};
+
+static void fake_run_ends(struct work_struct *work)
+{
+	struct fake_run *run = container_of(work, typeof(*run), work.work);
+
+	spin_lock_irq(&run->irq->lock);
+	WRITE_ONCE(run->over, true);
+	run->irq->running--;
+	wake_up_all(&run->irq->idle);
+	spin_unlock_irq(&run->irq->lock);
+}
+
+static void fake_run_begins(struct hw_fence_test *t, struct fake_run *run)
+{
+	run->irq = t->irq;
+	run->over = false;
+	INIT_DELAYED_WORK_ONSTACK(&run->work, fake_run_ends);
+	spin_lock_irq(&t->irq->lock);
+	t->irq->running++;
+	spin_unlock_irq(&t->irq->lock);
+	schedule_delayed_work(&run->work, msecs_to_jiffies(20));
+}
+
+static void expect_over(struct kunit *test, struct fake_run *run)
+{
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(run->over));
+	flush_delayed_work(&run->work);
+	destroy_delayed_work_on_stack(&run->work);
+}
+
 /* The worker signals without the lock: stop has to wait for it by other means. */
 static void stop_waits_for_the_worker(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
-	struct rcu_gp_oldstate before;
+	struct fake_run run;
 
-	get_state_synchronize_rcu_full(&before);
+	fake_run_begins(t, &run);
 	xe_hw_fence_irq_stop(t->irq);
-	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&before));
+	expect_over(test, &run);
+}
+
+static void finish_waits_for_the_worker(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct fake_run run;
+
+	fake_run_begins(t, &run);
+	xe_hw_fence_irq_finish(t->irq);
+	expect_over(test, &run);
 }
 
 /* Somebody else finds out first, and the seqno goes: the list is not done with it. */
@@ -386,19 +460,67 @@ static void finish_while_stopped(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-/* A file is still open, and its queue is killed when it is closed. */
+struct finish_cb {
+	struct dma_fence_cb cb;
+	struct rcu_gp_oldstate at_signal;
+};
+
+static void finish_called(struct dma_fence *fence, struct dma_fence_cb *cb)
+{
+	struct finish_cb *f = container_of(cb, typeof(*f), cb);
+
+	get_state_synchronize_rcu_full(&f->at_signal);
+}
+
+/* Who found the last fence unsignaled may be reading its seqno, and its names. */
+static void finish_waits_for_readers(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[2];
+	struct finish_cb cbs[2];
+
+	create_fences(test, fences, 2);
+	for (int i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, dma_fence_add_callback(fences[i], &cbs[i].cb,
+							     finish_called), 0);
+	xe_hw_fence_irq_finish(t->irq);
+	for (int i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[i]));
+		KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&cbs[i].at_signal));
+	}
+	put_fences(test, fences, 2);
+}
+
+static void module_waits_for_readers(struct kunit *test)
+{
+	struct rcu_gp_oldstate before;
+
+	get_state_synchronize_rcu_full(&before);
+	xe_hw_fence_module_exit();
+	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&before));
+}
+
+/* A file is still open, and jobs wait for others: no interrupt comes any more. */
 static void enabled_after_finish(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
-	struct dma_fence *fence = create_fence(test);
+	struct dma_fence *fences[2];
+	struct xe_fence_test_cb cb = {};
 
+	create_fences(test, fences, 2);
 	xe_hw_fence_irq_finish(t->irq);
-	dma_fence_enable_sw_signaling(fence);
-	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
-	dma_fence_set_error(fence, -ETIME);
-	interrupt(t);
-	xe_fence_test_use(test, fence, -ETIME);
-	put_fences(test, &fence, 1);
+	/* It was in VRAM, and done or not, nobody can tell. */
+	free_seqno(t);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fences[0]));
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(fences[0], &cb), -ENOENT);
+	xe_fence_test_use(test, fences[0], -ENODEV);
+
+	/* of a job that failed before */
+	dma_fence_set_error(fences[1], -ETIME);
+	dma_fence_enable_sw_signaling(fences[1]);
+	xe_fence_test_use(test, fences[1], -ETIME);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->irq->pending));
+	put_fences(test, fences, 2);
 }
 
 static struct dma_fence *chain_of(struct kunit *test, struct dma_fence **fences)
@@ -442,6 +564,33 @@ static void chain_of_a_parallel_job(struct kunit *test)
 	put_fences(test, fences, 2);
 }
 
+/* The chain enables one fence after the other, the second when finish is over. */
+static void finish_with_a_parallel_job(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fences[3], *pair[2];
+	struct xe_fence_test_cb cb = {};
+
+	create_fences(test, fences, 3);
+	pair[0] = chain_of(test, fences);
+	pair[1] = fences[2];
+	pair[1] = chain_of(test, pair);
+	dma_fence_put(pair[0]);
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(pair[1], &cb), 0);
+
+	xe_hw_fence_irq_finish(t->irq);
+	free_seqno(t);
+	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(pair[1], false, HZ), 0);
+	dma_fence_put(pair[1]);
+	/* for the callback that has signaled it */
+	synchronize_rcu();
+	for (int i = 0; i < 3; i++) {
+		dma_fence_enable_sw_signaling(fences[i]);
+		xe_fence_test_use(test, fences[i], -ENODEV);
+	}
+	put_fences(test, fences, 3);
+}
+
 static void error_of_a_parallel_job(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
@@ -471,6 +620,44 @@ static void error_of_a_parallel_job(struct kunit *test)
 	irq_work_sync(&t->irq->work);
 	dma_fence_put(job->fence);
 	put_fences(test, fences, 2);
+}
+
+/* The seqno of a job is compared with that of its LRC, whatever its fence is by then. */
+static void progress_of_a_job(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct xe_sched_job *job = kunit_kzalloc(test, sizeof(*job), GFP_KERNEL);
+	struct xe_lrc *lrc = kunit_kzalloc(test, sizeof(*lrc), GFP_KERNEL);
+	struct xe_bo *bo = kunit_kzalloc(test, sizeof(*bo), GFP_KERNEL);
+	u32 *mem = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
+	struct xe_exec_queue *q;
+
+	q = kunit_kzalloc(test, struct_size(q, lrc, 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, job);
+	KUNIT_ASSERT_NOT_NULL(test, lrc);
+	KUNIT_ASSERT_NOT_NULL(test, bo);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	iosys_map_set_vaddr(&bo->vmap, mem);
+	lrc->fence_ctx = t->ctx;
+	lrc->bo = bo;
+	q->lrc[0] = lrc;
+	job->q = q;
+	job->fence = fence;
+	job->lrc_seqno = fence->seqno;
+
+	for (int signaled = 0; signaled < 2; signaled++) {
+		/* The seqno of jobs that have started is there, too. */
+		memset32(mem, fence->seqno - 1, SZ_4K / sizeof(*mem));
+		KUNIT_EXPECT_FALSE(test, xe_sched_job_started(job));
+		KUNIT_EXPECT_FALSE(test, xe_sched_job_completed(job));
+		memset32(mem, fence->seqno, SZ_4K / sizeof(*mem));
+		KUNIT_EXPECT_TRUE(test, xe_sched_job_started(job));
+		KUNIT_EXPECT_TRUE(test, xe_sched_job_completed(job));
+		dma_fence_signal(fence);
+	}
+	put_fences(test, &fence, 1);
 }
 
 static void queue_waits_before_its_lrc_goes(struct kunit *test)
@@ -611,16 +798,22 @@ static struct kunit_case hw_fence_test_cases[] = {
 	KUNIT_CASE(seqno_wraps_around),
 	KUNIT_CASE(enabled_when_done),
 	KUNIT_CASE(enabled_while_stopped),
+	KUNIT_CASE(runs_are_counted),
 	KUNIT_CASE(stop_waits_for_the_worker),
+	KUNIT_CASE(finish_waits_for_the_worker),
 	KUNIT_CASE(polled_while_pending),
 	KUNIT_CASE(dropped_while_pending),
 	KUNIT_CASE(error_needs_no_seqno),
 	KUNIT_CASE(asked_while_it_is_signaled),
 	KUNIT_CASE(finish_with_pending_fences),
 	KUNIT_CASE(finish_while_stopped),
+	KUNIT_CASE(finish_waits_for_readers),
+	KUNIT_CASE(module_waits_for_readers),
 	KUNIT_CASE(enabled_after_finish),
 	KUNIT_CASE(chain_of_a_parallel_job),
+	KUNIT_CASE(finish_with_a_parallel_job),
 	KUNIT_CASE(error_of_a_parallel_job),
+	KUNIT_CASE(progress_of_a_job),
 	KUNIT_CASE(queue_waits_before_its_lrc_goes),
 	KUNIT_CASE_SLOW(at_the_same_time),
 	KUNIT_CASE(held_while_the_device_goes),

@@ -14,8 +14,7 @@ static int oa_fence_test_init(struct kunit *test)
 
 	xe_kunit_helper_xe_device_test_init(test);
 	xe = test->priv;
-	xe->unordered_wq = alloc_workqueue("oa-fence-test", 0, 0);
-	KUNIT_ASSERT_NOT_NULL(test, xe->unordered_wq);
+	KUNIT_ASSERT_EQ(test, xe_device_init_workqueues(xe), 0);
 	return 0;
 }
 
@@ -24,11 +23,11 @@ static void oa_fence_test_exit(struct kunit *test)
 	struct xe_device *xe = test->priv;
 
 	if (xe)
-		destroy_workqueue(xe->unordered_wq);
+		xe_device_fini_workqueues(xe);
 }
 
 /* A fence of a configuration whose job is done: the job's callback is called. */
-static struct dma_fence *create_fence(struct kunit *test)
+static struct dma_fence *create_fence_of(struct kunit *test, struct dma_fence *job)
 {
 	struct xe_oa_fence *ofence = kzalloc(sizeof(*ofence), GFP_KERNEL);
 
@@ -36,8 +35,13 @@ static struct dma_fence *create_fence(struct kunit *test)
 	xe_oa_fence_init(ofence, test->priv);
 	/* The work has the first. */
 	dma_fence_get(&ofence->base);
-	xe_oa_config_cb(dma_fence_get_stub(), &ofence->cb);
+	xe_oa_config_cb(job, &ofence->cb);
 	return &ofence->base;
+}
+
+static struct dma_fence *create_fence(struct kunit *test)
+{
+	return create_fence_of(test, dma_fence_get_stub());
 }
 
 static void signaled_some_time_after_the_job(struct kunit *test)
@@ -47,7 +51,6 @@ static void signaled_some_time_after_the_job(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, offsetof(struct xe_oa_fence, base), 0);
 	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &fence->inline_lock);
-	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
 
 	KUNIT_EXPECT_EQ(test, dma_fence_wait(fence, false), 0);
 	KUNIT_EXPECT_GE(test, ktime_us_delta(dma_fence_timestamp(fence), start),
@@ -77,7 +80,7 @@ static void held_while_the_device_goes(struct kunit *test)
 	struct xe_device *xe = test->priv;
 
 	/* What xe_device_destroy() does, with the fence not yet signaled. */
-	destroy_workqueue(xe->unordered_wq);
+	xe_device_fini_workqueues(xe);
 	test->priv = NULL;
 	synchronize_rcu();
 	drm_kunit_helper_free_device(test, xe->drm.dev);
@@ -87,9 +90,62 @@ static void held_while_the_device_goes(struct kunit *test)
 	rcu_barrier();
 }
 
+static void job_fails(struct kunit *test)
+{
+	struct dma_fence *job = dma_fence_allocate_private_stub(ktime_get());
+	struct xe_device *xe = test->priv;
+	struct dma_fence *fence;
+
+	KUNIT_ASSERT_NOT_NULL(test, job);
+	job->error = -ECANCELED;
+	fence = create_fence_of(test, job);
+	flush_workqueue(xe->unordered_wq);
+	xe_fence_test_use(test, fence, -ECANCELED);
+	xe_fence_test_last_put(test, fence);
+}
+
+struct late_work {
+	struct work_struct work;
+	bool done;
+};
+
+static void late_work_fn(struct work_struct *work)
+{
+	usleep_range(2000, 3000);
+	WRITE_ONCE(container_of(work, struct late_work, work)->done, true);
+}
+
+/* The device is unbound, but something keeps it: all of its work is over then. */
+static void held_while_the_module_goes(struct kunit *test)
+{
+	struct xe_device *xe = test->priv;
+	struct workqueue_struct *wqs[] = {
+		xe->preempt_fence_wq, xe->ordered_wq, xe->unordered_wq, xe->destroy_wq,
+	};
+	struct dma_fence *fence = create_fence(test);
+	struct late_work late[ARRAY_SIZE(wqs)] = {};
+
+	for (int i = 0; i < ARRAY_SIZE(wqs); i++) {
+		INIT_WORK_ONSTACK(&late[i].work, late_work_fn);
+		queue_work(wqs[i], &late[i].work);
+	}
+	xe_device_module_exit();
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fence));
+	for (int i = 0; i < ARRAY_SIZE(wqs); i++) {
+		KUNIT_EXPECT_TRUE(test, READ_ONCE(late[i].done));
+		flush_work(&late[i].work);
+		destroy_work_on_stack(&late[i].work);
+	}
+	flush_workqueue(xe->unordered_wq);
+	xe_fence_test_use(test, fence, 1);
+	xe_fence_test_last_put(test, fence);
+}
+
 static struct kunit_case oa_fence_test_cases[] = {
 	KUNIT_CASE(signaled_some_time_after_the_job),
 	KUNIT_CASE(dropped_before_it_is_signaled),
+	KUNIT_CASE(job_fails),
+	KUNIT_CASE(held_while_the_module_goes),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };
