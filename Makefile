@@ -24,7 +24,7 @@ tree:	## the patched kernel as a git tree, a commit a patch
 	@harness/apply
 export:	## the commits of that tree back into patches and files
 	@harness/export
-check:	## checkpatch, sparse, gcc W=1, kernel-doc, pahole: what the series adds
+check:	## checkpatch, sparse, gcc W=1, kernel-doc, htmldocs, pahole: what the series adds
 	@harness/check
 bench:	## stock against patched: instructions an operation, bytes an object
 	@harness/bench
