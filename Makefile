@@ -25,7 +25,7 @@ tree:	## the patched kernel as a git tree, a commit a patch
 	@harness/apply
 export:	## the commits of that tree back into patches and files
 	@harness/export
-check:	## checkpatch, sparse, gcc W=1, kernel-doc, Coccinelle: what the series adds
+check:	## checkpatch, sparse, W=1, kernel-doc, htmldocs, Coccinelle: what the series adds
 	@harness/check
 issuers: ## every dma_fence_ops of the tree: its lock, wait, release; converted or why not
 	@harness/cocci issuers
