@@ -78,7 +78,7 @@ void amdgpu_mock_unplug(struct amdgpu_mock *mock);
  */
 static inline void amdgpu_mock_complete(struct amdgpu_ring *ring, u32 seq)
 {
-	WRITE_ONCE(*ring->fence_cpu_addr, cpu_to_le32(seq));
+	WRITE_ONCE(*ring->fence_cpu_addr, (__force u32)cpu_to_le32(seq));
 }
 
 /**
