@@ -202,9 +202,8 @@ static void amdgpu_mock_unload_action(void *data)
 	 * Lockdep turns itself off when it has something to report, without a word
 	 * to KUnit: let the test fail whose doing it was.
 	 */
-	if (IS_ENABLED(CONFIG_PROVE_LOCKING))
-		KUNIT_EXPECT_TRUE_MSG(mock->test, debug_locks,
-				      "lock debugging has found something, see the log");
+	KUNIT_EXPECT_TRUE_MSG(mock->test, debug_locks || !mock->debug_locks,
+			      "lock debugging has found something, see the log");
 }
 
 /**
@@ -223,16 +222,21 @@ struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout)
 	};
 	struct amdgpu_device *adev;
 	struct amdgpu_mock *mock;
+	struct drm_device *drm;
 	int i;
 
 	mock = kunit_kzalloc(test, sizeof(*mock), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mock);
 	mock->test = test;
+	mock->debug_locks = debug_locks;
 
 	mock->dev = drm_kunit_helper_alloc_device(test);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock->dev);
-	adev = drm_kunit_helper_alloc_drm_device(test, mock->dev, struct amdgpu_device, ddev, 0);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, adev);
+	/* Its macro is for those whose drm_device comes first. */
+	drm = __drm_kunit_helper_alloc_drm_device(test, mock->dev, sizeof(*adev),
+						  offsetof(struct amdgpu_device, ddev), 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, drm);
+	adev = drm_to_adev(drm);
 	mock->adev = adev;
 	adev->dev = mock->dev;
 	dev_set_drvdata(mock->dev, mock);

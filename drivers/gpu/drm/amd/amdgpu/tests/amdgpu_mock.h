@@ -27,6 +27,7 @@
  * @ring: sdma0, in @adev, with a scheduler
  * @kiq: in @adev, without one
  * @wb: where the rings have their sequence numbers
+ * @debug_locks: what that was when this was created
  * @irq_src: the source of the rings' interrupts
  * @irq_enabled: how often it has been enabled
  * @irq_state: what the hardware was last told
@@ -48,6 +49,7 @@ struct amdgpu_mock {
 	struct amdgpu_ring *ring;
 	struct amdgpu_ring *kiq;
 	u32 *wb;
+	bool debug_locks;
 	struct amdgpu_irq_src irq_src;
 	atomic_t irq_enabled;
 	enum amdgpu_interrupt_state irq_state;

@@ -128,8 +128,6 @@ static void dropped_before_it_is_signaled(struct kunit *test)
 	amdgpu_mock_complete_all(t->mock->ring);
 	amdgpu_mock_wait_until(test, atomic_read(&cb.count));
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
-	/* what the worker is at */
-	flush_scheduled_work();
 }
 
 static void by_the_kiq(struct kunit *test)
