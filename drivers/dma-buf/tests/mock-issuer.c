@@ -404,6 +404,7 @@ void mock_expect_refs(struct kunit *test, struct dma_fence *fence, unsigned int 
 		fsleep(1000);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), refs);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_expect_refs);
 
 /**
  * mock_put_detached - put the last reference to a fence whose issuer is gone
@@ -709,6 +710,7 @@ struct mock_waiter *mock_waiter_start(struct kunit *test, struct dma_fence *fenc
 
 	return waiter;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_waiter_start);
 
 /**
  * mock_waiter_interrupt - interrupt a waiter by a signal of the other kind
@@ -741,6 +743,7 @@ long mock_waiter_join(struct mock_waiter *waiter)
 
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_waiter_join);
 
 /*
  * The uses. Each is legal on any signaled fence, whatever has become of its

@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Jobs and their hardware fence: by the scheduler and past it, timed out, recovered,
+ * run again, and their fences held while the device goes.
+ */
+
+#include <linux/rcupdate.h>
+
+#include <drm/drm_drv.h>
+
+#include "amdgpu_mock.h"
+
+/* What all but those that hang have for a timeout. */
+#define NEVER	MAX_SCHEDULE_TIMEOUT
+
+struct job_test {
+	struct kunit *test;
+	struct amdgpu_mock *mock;
+	struct drm_sched_entity entity;
+};
+
+static void job_test_entity_destroy(void *data)
+{
+	struct job_test *t = data;
+	struct amdgpu_ring *ring = t->mock->ring;
+	unsigned long end = jiffies + 5 * HZ;
+
+	/* What a test that failed has left. */
+	if (!drm_dev_is_unplugged(adev_to_drm(t->mock->adev)))
+		amdgpu_mock_complete_all(ring);
+	drm_sched_entity_destroy(&t->entity);
+	/* drm_sched_fini() leaks jobs that are yet to be freed. */
+	while (!list_empty(&ring->sched.pending_list) && time_before(jiffies, end))
+		schedule_timeout_uninterruptible(1);
+	flush_work(&ring->sched.work_free_job);
+}
+
+static struct job_test *job_test_create(struct kunit *test, long timeout)
+{
+	struct drm_gpu_scheduler *sched;
+	struct job_test *t;
+
+	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	t->test = test;
+	t->mock = amdgpu_mock_create(test, timeout);
+	sched = &t->mock->ring->sched;
+	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->entity, DRM_SCHED_PRIORITY_NORMAL,
+						       &sched, 1, NULL));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, job_test_entity_destroy, t));
+
+	return t;
+}
+
+static void job_test_unload(struct job_test *t)
+{
+	kunit_release_action(t->test, job_test_entity_destroy, t);
+	amdgpu_mock_unload(t->mock);
+}
+
+static struct amdgpu_job *create_job(struct job_test *t, struct drm_sched_entity *entity)
+{
+	struct amdgpu_job *job = NULL;
+
+	KUNIT_ASSERT_EQ(t->test, 0,
+			amdgpu_job_alloc_with_ib(t->mock->adev, entity, t, 256,
+						 entity ? AMDGPU_IB_POOL_DELAYED :
+							  AMDGPU_IB_POOL_DIRECT,
+						 &job, 0));
+	job->ibs[0].length_dw = 16;
+	return job;
+}
+
+/**
+ * struct job_fences - all fences of a job, with a reference each
+ * @scheduled: when it has been handed to the hardware
+ * @finished: when it is done
+ * @hw: likewise, from the ring
+ */
+struct job_fences {
+	struct dma_fence *scheduled;
+	struct dma_fence *finished;
+	struct dma_fence *hw;
+};
+
+/* Submit a job to the scheduler. The job itself may be gone by the end of this. */
+static void submit_job(struct job_test *t, struct job_fences *f)
+{
+	struct amdgpu_job *job = create_job(t, &t->entity);
+
+	f->hw = NULL;
+	f->finished = amdgpu_job_submit(job);
+	f->scheduled = dma_fence_get(&to_drm_sched_fence(f->finished)->scheduled);
+}
+
+/* Wait until it is on the ring, and get hold of its hardware fence, too. */
+static void job_is_run(struct job_test *t, struct job_fences *f)
+{
+	struct drm_sched_fence *s_fence = to_drm_sched_fence(f->finished);
+
+	KUNIT_ASSERT_NOT_NULL(t->test, s_fence);
+	amdgpu_mock_wait(t->test, f->scheduled);
+	amdgpu_mock_wait_until(t->test, READ_ONCE(s_fence->parent));
+	f->hw = dma_fence_get(s_fence->parent);
+}
+
+static void run_job(struct job_test *t, struct job_fences *f)
+{
+	submit_job(t, f);
+	job_is_run(t, f);
+}
+
+/* The hardware is done with a job, and the scheduler as well. */
+static void complete_job(struct job_test *t, struct job_fences *f)
+{
+	amdgpu_mock_complete(t->mock->ring, f->hw->seqno);
+	amdgpu_fence_process(t->mock->ring);
+	amdgpu_mock_wait(t->test, f->finished);
+}
+
+static void expect_status(struct kunit *test, struct job_fences *f, int finished, int hw)
+{
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f->scheduled), 1);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f->finished), finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f->hw), hw);
+}
+
+static void put_job_fences(struct kunit *test, struct job_fences *f)
+{
+	amdgpu_mock_last_put(test, f->hw);
+	dma_fence_put(f->scheduled);
+	dma_fence_put(f->finished);
+}
+
+/* Use all fences of a job that is done, and drop them. */
+static void use_job_fences(struct kunit *test, struct job_fences *f, int finished, int hw)
+{
+	amdgpu_mock_use(test, f->scheduled, 1);
+	amdgpu_mock_use(test, f->finished, finished);
+	amdgpu_mock_use(test, f->hw, hw);
+	put_job_fences(test, f);
+}
+
+static void submitted(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct job_fences f;
+
+	run_job(t, &f);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->ibs), 1);
+	KUNIT_EXPECT_EQ(test, t->mock->seq, f.hw->seqno);
+	KUNIT_EXPECT_EQ(test, t->mock->flags, AMDGPU_FENCE_FLAG_INT);
+	KUNIT_EXPECT_EQ(test, f.hw->context, t->mock->adev->fence_context + t->mock->ring->idx);
+	mock_expect_names(test, f.hw, "amdgpu", "sdma0");
+	mock_expect_names(test, f.finished, "drm_sched", "sdma0");
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f.finished));
+
+	complete_job(t, &f);
+	expect_status(test, &f, 1, 1);
+	use_job_fences(test, &f, 1, 1);
+}
+
+static void one_after_the_other(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct job_fences f[10];
+
+	for (int i = 0; i < ARRAY_SIZE(f); i++)
+		submit_job(t, &f[i]);
+	for (int i = 0; i < ARRAY_SIZE(f); i++) {
+		job_is_run(t, &f[i]);
+		if (i)
+			KUNIT_EXPECT_TRUE(test, dma_fence_is_later(f[i].hw, f[i - 1].hw));
+		complete_job(t, &f[i]);
+	}
+	for (int i = 0; i < ARRAY_SIZE(f); i++)
+		use_job_fences(test, &f[i], 1, 1);
+}
+
+/* R10: in memory of its own, with its own lock, without a release. */
+static void fence_stands_on_its_own(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_job *job = create_job(t, NULL);
+	const struct dma_fence_ops *ops;
+	struct dma_fence *fence;
+
+	KUNIT_ASSERT_EQ(test, amdgpu_fence_emit(t->mock->ring, &fence, job, 0), 0);
+	ops = rcu_access_pointer(fence->ops);
+	KUNIT_EXPECT_PTR_EQ(test, ops->release, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, ops->wait, NULL);
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence), &fence->inline_lock);
+	KUNIT_EXPECT_GE_MSG(test, (unsigned long)fence - (unsigned long)job, sizeof(*job),
+			    "the fence is in the job");
+
+	/* The fence does not keep the job, nor the job the fence. */
+	amdgpu_job_free(job);
+	rcu_barrier();
+	mock_expect_names(test, fence, "amdgpu", "sdma0");
+	dma_fence_enable_sw_signaling(fence);
+	amdgpu_mock_complete_all(t->mock->ring);
+	amdgpu_mock_use(test, fence, 1);
+	/* The memory of its IB has it, too, until somebody wants that. */
+	dma_fence_put(fence);
+}
+
+static void never_submitted(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+
+	amdgpu_job_free(create_job(t, NULL));
+	amdgpu_job_free(create_job(t, &t->entity));
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
+}
+
+static void submitted_directly(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_job *job = create_job(t, NULL);
+	struct dma_fence *fence = NULL;
+
+	KUNIT_ASSERT_EQ(test, amdgpu_job_submit_direct(job, t->mock->ring, &fence), 0);
+	/* The job is gone. */
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->ibs), 1);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	mock_expect_names(test, fence, "amdgpu", "sdma0");
+
+	amdgpu_mock_complete(t->mock->ring, fence->seqno);
+	/* from the fallback timer, as nobody raises an interrupt */
+	amdgpu_mock_wait(test, fence);
+	amdgpu_mock_use(test, fence, 1);
+	dma_fence_put(fence);
+}
+
+/* The job has the scheduler of the first ring wherever it goes, its fence has not. */
+static void submitted_directly_to_another_ring(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *kiq = t->mock->kiq;
+	struct dma_fence *fence = NULL;
+
+	KUNIT_ASSERT_EQ(test, amdgpu_job_submit_direct(create_job(t, NULL), kiq, &fence), 0);
+	KUNIT_EXPECT_EQ(test, fence->context, t->mock->adev->fence_context + kiq->idx);
+	mock_expect_names(test, fence, "amdgpu", "kiq0");
+	amdgpu_mock_complete(kiq, fence->seqno);
+	/* from the fallback timer of that ring */
+	amdgpu_mock_wait(test, fence);
+	amdgpu_mock_use(test, fence, 1);
+	dma_fence_put(fence);
+}
+
+/* The last reference is the ring's, or that of the IB's memory. */
+static void submitted_directly_and_forgotten(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+
+	for (int i = 0; i < 40; i++) {
+		struct amdgpu_job *job = create_job(t, NULL);
+		struct dma_fence *fence = NULL;
+
+		/* More IBs than there is memory for: the oldest are waited for. */
+		KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(job, t->mock->ring, &fence));
+		amdgpu_mock_complete(t->mock->ring, fence->seqno);
+		if (i % 4 == 3)
+			amdgpu_fence_process(t->mock->ring);
+		dma_fence_put(fence);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->ibs), 40);
+}
+
+static void direct_submission_fails(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_job *job = create_job(t, NULL);
+	struct dma_fence *fence = NULL;
+
+	t->mock->ring->sched.ready = false;
+	KUNIT_EXPECT_EQ(test, amdgpu_job_submit_direct(job, t->mock->ring, &fence), -EINVAL);
+	KUNIT_EXPECT_NULL(test, fence);
+	amdgpu_job_free(job);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
+	t->mock->ring->sched.ready = true;
+}
+
+static void error_set(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct job_fences f;
+
+	run_job(t, &f);
+	amdgpu_fence_driver_set_error(t->mock->ring, -EIO);
+	complete_job(t, &f);
+	use_job_fences(test, &f, -EIO, -EIO);
+}
+
+/* R7: that somebody else signals the fence of a job is the end of the job. */
+static void signaled_by_somebody_else(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct job_fences f;
+
+	run_job(t, &f);
+	dma_fence_signal(f.hw);
+	amdgpu_mock_wait(test, f.finished);
+	synchronize_rcu();
+	amdgpu_fence_driver_set_error(t->mock->ring, -EIO);
+	amdgpu_fence_driver_clear_job_fences(t->mock->ring);
+	amdgpu_mock_complete_all(t->mock->ring);
+	use_job_fences(test, &f, 1, 1);
+}
+
+static void recovered_softly(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *ring = t->mock->ring;
+	struct job_fences f;
+
+	run_job(t, &f);
+	KUNIT_EXPECT_FALSE(test, amdgpu_ring_soft_recovery(ring, 0, NULL));
+	KUNIT_EXPECT_FALSE(test, amdgpu_ring_soft_recovery(ring, 0, f.hw));
+	t->mock->on_soft_recovery = amdgpu_mock_complete_all;
+	KUNIT_EXPECT_TRUE(test, amdgpu_ring_soft_recovery(ring, 0, f.hw));
+	amdgpu_mock_wait(test, f.finished);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->adev->gpu_reset_counter), 1);
+	/* It is good for one that has signaled, too, which stays as it is. */
+	synchronize_rcu();
+	KUNIT_EXPECT_TRUE(test, amdgpu_ring_soft_recovery(ring, 0, f.hw));
+	use_job_fences(test, &f, -ENODATA, -ENODATA);
+}
+
+static void timed_out_and_recovered_softly(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, HZ / 5);
+	struct job_fences f;
+
+	t->mock->on_soft_recovery = amdgpu_mock_complete_all;
+	run_job(t, &f);
+	amdgpu_mock_wait(test, f.finished);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->resets), 0);
+	amdgpu_mock_use(test, f.finished, -ENODATA);
+	amdgpu_mock_use(test, f.hw, -ENODATA);
+	/* The scheduler of 6.12 forgets such a job, with what it holds. */
+	dma_fence_put(f.hw);
+	dma_fence_put(f.scheduled);
+	dma_fence_put(f.finished);
+}
+
+/* The ring is reset: what hung gets -ETIME, the others are cancelled. */
+static void timed_out_and_reset(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, HZ / 5);
+	struct dma_fence *direct = NULL;
+	struct job_fences f[2];
+
+	run_job(t, &f[0]);
+	run_job(t, &f[1]);
+	amdgpu_mock_wait(test, f[0].finished);
+	amdgpu_mock_wait(test, f[1].finished);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->resets), 1);
+	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(t->mock->ring), 0);
+	expect_status(test, &f[0], -ECANCELED, -ETIME);
+	expect_status(test, &f[1], -ECANCELED, -ECANCELED);
+
+	/* The ring goes on. */
+	KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(create_job(t, NULL), t->mock->ring,
+							  &direct));
+	amdgpu_mock_complete_all(t->mock->ring);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(direct), 1);
+	job_test_unload(t);
+	use_job_fences(test, &f[0], -ECANCELED, -ETIME);
+	use_job_fences(test, &f[1], -ECANCELED, -ECANCELED);
+	amdgpu_mock_use(test, direct, 1);
+	amdgpu_mock_last_put(test, direct);
+	rcu_barrier();
+}
+
+/*
+ * As amdgpu_device_pre_asic_reset() does it. R11: nobody waits for ever for what
+ * has been on the ring.
+ */
+static void cleared_by_a_reset(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *ring = t->mock->ring;
+	struct dma_fence *direct = NULL, *other;
+	struct job_fences f;
+	struct amdgpu_job *job;
+
+	run_job(t, &f);
+	job = create_job(t, NULL);
+	KUNIT_ASSERT_EQ(test, amdgpu_job_submit_direct(job, ring, &direct), 0);
+	other = amdgpu_mock_emit(t->mock);
+
+	drm_sched_stop(&ring->sched, NULL);
+	amdgpu_fence_driver_clear_job_fences(ring);
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(f.hw));
+	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(direct));
+	KUNIT_EXPECT_FALSE_MSG(test, dma_fence_test_signaled_flag(other),
+			       "it is not of a job, and somebody may have to be told later");
+	amdgpu_fence_driver_force_completion(ring, NULL);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(other), -ECANCELED);
+	drm_sched_start(&ring->sched);
+
+	amdgpu_mock_wait(test, f.finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f.finished), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(ring), 0);
+	job_test_unload(t);
+	amdgpu_mock_use(test, direct, dma_fence_get_status(direct));
+	amdgpu_mock_use(test, other, -ECANCELED);
+	amdgpu_mock_last_put(test, direct);
+	amdgpu_mock_last_put(test, other);
+	use_job_fences(test, &f, -ECANCELED, dma_fence_get_status(f.hw));
+	rcu_barrier();
+}
+
+/*
+ * A job that was preempted is run a second time, as amdgpu_ib_preempt_job_recovery()
+ * does it. It keeps its fence, which has not signaled, but for the seqno.
+ */
+static void run_again(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *ring = t->mock->ring;
+	struct amdgpu_job *job = create_job(t, &t->entity);
+	struct dma_fence *fence, *again;
+	struct mock_cb cb = {};
+
+	drm_sched_job_arm(&job->base);
+	fence = ring->sched.ops->run_job(&job->base);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fence);
+	KUNIT_EXPECT_EQ(test, fence->seqno, 1);
+	KUNIT_EXPECT_EQ(test, job->job_run_counter, 1);
+	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(fence, &cb.base, mock_cb_func), 0);
+
+	KUNIT_EXPECT_PTR_EQ(test, amdgpu_fence_take(ring, 1), fence);
+	dma_fence_put(fence);
+	amdgpu_fence_driver_force_completion(ring, NULL);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+
+	again = ring->sched.ops->run_job(&job->base);
+	KUNIT_ASSERT_PTR_EQ(test, fence, again);
+	dma_fence_put(again);
+	KUNIT_EXPECT_EQ(test, fence->seqno, 2);
+	KUNIT_EXPECT_EQ(test, t->mock->seq, 2);
+	KUNIT_EXPECT_EQ(test, job->job_run_counter, 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->ibs), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 0);
+	amdgpu_mock_complete_all(ring);
+	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), 1);
+
+	/* The scheduler has never heard of it. */
+	dma_fence_signal(&job->base.s_fence->scheduled);
+	dma_fence_signal(&job->base.s_fence->finished);
+	ring->sched.ops->free_job(&job->base);
+	job_test_unload(t);
+	amdgpu_mock_use(test, fence, 1);
+	amdgpu_mock_last_put(test, fence);
+	rcu_barrier();
+}
+
+/* A job is cancelled before it is run: there is no hardware fence, and it is freed. */
+static void skipped_as_the_vram_is_lost(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_job *job = create_job(t, &t->entity);
+	struct dma_fence *finished;
+
+	atomic_inc(&t->mock->adev->vram_lost_counter);
+	finished = amdgpu_job_submit(job);
+	amdgpu_mock_wait(test, finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
+	dma_fence_put(finished);
+}
+
+static void held_while_the_device_goes(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct dma_fence *direct = NULL;
+	struct job_fences f[3];
+
+	for (int i = 0; i < ARRAY_SIZE(f); i++) {
+		run_job(t, &f[i]);
+		complete_job(t, &f[i]);
+	}
+	KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(create_job(t, NULL), t->mock->ring,
+							  &direct));
+	dma_fence_enable_sw_signaling(direct);
+	job_test_unload(t);
+
+	for (int i = 0; i < ARRAY_SIZE(f); i++)
+		use_job_fences(test, &f[i], 1, 1);
+	amdgpu_mock_use(test, direct, 1);
+	amdgpu_mock_last_put(test, direct);
+	rcu_barrier();
+}
+
+/* With a job on the ring that nobody completes. */
+static void held_while_the_device_is_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct dma_fence *direct = NULL;
+	struct job_fences f;
+
+	run_job(t, &f);
+	KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(create_job(t, NULL), t->mock->ring,
+							  &direct));
+	amdgpu_mock_unplug(t->mock);
+	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	amdgpu_mock_wait(test, f.finished);
+	job_test_unload(t);
+
+	use_job_fences(test, &f, -ECANCELED, -ECANCELED);
+	amdgpu_mock_use(test, direct, -ECANCELED);
+	amdgpu_mock_last_put(test, direct);
+	rcu_barrier();
+}
+
+static struct kunit_case job_test_cases[] = {
+	KUNIT_CASE(submitted),
+	KUNIT_CASE(one_after_the_other),
+	KUNIT_CASE(fence_stands_on_its_own),
+	KUNIT_CASE(never_submitted),
+	KUNIT_CASE(submitted_directly),
+	KUNIT_CASE(submitted_directly_to_another_ring),
+	KUNIT_CASE(submitted_directly_and_forgotten),
+	KUNIT_CASE(direct_submission_fails),
+	KUNIT_CASE(error_set),
+	KUNIT_CASE(signaled_by_somebody_else),
+	KUNIT_CASE(recovered_softly),
+	KUNIT_CASE(timed_out_and_recovered_softly),
+	KUNIT_CASE(timed_out_and_reset),
+	KUNIT_CASE(cleared_by_a_reset),
+	KUNIT_CASE(run_again),
+	KUNIT_CASE(skipped_as_the_vram_is_lost),
+	KUNIT_CASE(held_while_the_device_goes),
+	KUNIT_CASE(held_while_the_device_is_pulled_out),
+	{}
+};
+
+static struct kunit_suite job_test_suite = {
+	.name = "amdgpu_job",
+	.test_cases = job_test_cases,
+};
+
+kunit_test_suite(job_test_suite);

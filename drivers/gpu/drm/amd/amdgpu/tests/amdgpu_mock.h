@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device of amdgpu without hardware: a ring with a scheduler and a KIQ, whose
+ * sequence numbers are plain memory that the test writes. The code that runs on
+ * it is the driver's.
+ */
+
+#ifndef __AMDGPU_MOCK_H__
+#define __AMDGPU_MOCK_H__
+
+#include <kunit/test.h>
+
+#include <linux/jiffies.h>
+
+#include "amdgpu.h"
+#include "mock-issuer.h"
+
+/**
+ * struct amdgpu_mock - the device and what its hardware has been told
+ *
+ * Stays until the end of the test, while amdgpu_mock_unload() frees @adev and all
+ * that is in it.
+ *
+ * @test: the running test
+ * @dev: the device
+ * @adev: the driver's, or NULL after amdgpu_mock_unload()
+ * @ring: sdma0, in @adev, with a scheduler
+ * @kiq: in @adev, without one
+ * @wb: where the rings have their sequence numbers
+ * @debug_locks: what that was when this was created
+ * @irq_src: the source of the rings' interrupts
+ * @irq_enabled: how often it has been enabled
+ * @irq_state: what the hardware was last told
+ * @emitted: fences that the hardware was told to write
+ * @ibs: IBs that it was told to run
+ * @seq: what it was told to write last
+ * @addr: and where to
+ * @flags: AMDGPU_FENCE_FLAG_*
+ * @on_soft_recovery: what the hardware does to recover, or NULL for nothing
+ * @reset_error: what a reset of the ring returns
+ * @resets: how many there were
+ * @flushes: TLB flushes
+ * @pasid: of the last one
+ */
+struct amdgpu_mock {
+	struct kunit *test;
+	struct device *dev;
+	struct amdgpu_device *adev;
+	struct amdgpu_ring *ring;
+	struct amdgpu_ring *kiq;
+	u32 *wb;
+	bool debug_locks;
+	struct amdgpu_irq_src irq_src;
+	atomic_t irq_enabled;
+	enum amdgpu_interrupt_state irq_state;
+	atomic_t emitted;
+	atomic_t ibs;
+	u32 seq;
+	u64 addr;
+	unsigned int flags;
+	void (*on_soft_recovery)(struct amdgpu_ring *ring);
+	int reset_error;
+	atomic_t resets;
+	atomic_t flushes;
+	u16 pasid;
+};
+
+struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout);
+void amdgpu_mock_unload(struct amdgpu_mock *mock);
+void amdgpu_mock_unplug(struct amdgpu_mock *mock);
+
+/**
+ * amdgpu_mock_complete - the hardware is done with all up to a sequence number
+ * @ring: the ring
+ * @seq: the number
+ *
+ * It raises no interrupt, which is amdgpu_fence_process().
+ */
+static inline void amdgpu_mock_complete(struct amdgpu_ring *ring, u32 seq)
+{
+	WRITE_ONCE(*ring->fence_cpu_addr, (__force u32)cpu_to_le32(seq));
+}
+
+/**
+ * amdgpu_mock_complete_all - the hardware is done with all, and says so
+ * @ring: the ring
+ */
+static inline void amdgpu_mock_complete_all(struct amdgpu_ring *ring)
+{
+	amdgpu_mock_complete(ring, READ_ONCE(ring->fence_drv.sync_seq));
+	amdgpu_fence_process(ring);
+}
+
+struct dma_fence *amdgpu_mock_emit(struct amdgpu_mock *mock);
+void amdgpu_mock_use(struct kunit *test, struct dma_fence *fence, int status);
+void amdgpu_mock_last_put(struct kunit *test, struct dma_fence *fence);
+
+/*
+ * Wait for what workers or timers do. Ends the test if it does not happen. The
+ * condition is a statement's worth of code at the caller, hence a macro.
+ */
+#define amdgpu_mock_wait_until(test, condition)				\
+do {									\
+	unsigned long __end = jiffies + 10 * HZ;			\
+	bool __ok;							\
+									\
+	while (!(__ok = (condition)) && time_before(jiffies, __end))	\
+		schedule_timeout_uninterruptible(1);			\
+	KUNIT_ASSERT_TRUE_MSG(test, __ok, "waited in vain for: %s",	\
+			      #condition);				\
+} while (0)
+
+/* Wait for a fence, with an end to it. */
+#define amdgpu_mock_wait(test, fence)					\
+	KUNIT_ASSERT_GT(test, dma_fence_wait_timeout(fence, false, 10 * HZ), 0)
+
+#endif
