@@ -21,6 +21,15 @@ static enum drm_gpu_sched_stat reset_and_resubmit(struct mock_sched *sched,
 	return DRM_GPU_SCHED_STAT_NOMINAL;
 }
 
+/* The same, but the ring does not take the job a second time. */
+static enum drm_gpu_sched_stat reset_and_fail(struct mock_sched *sched,
+					      struct mock_job *job)
+{
+	job->run_error = -EIO;
+
+	return reset_and_resubmit(sched, job);
+}
+
 /* The same, and the job's entity is to blame. */
 static enum drm_gpu_sched_stat blame_and_resubmit(struct mock_sched *sched,
 						  struct mock_job *job)
@@ -131,6 +140,22 @@ static void sched_test_hung_jobs_run_again_in_order(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sched->log[3 + i], i);
 	}
 	dma_fence_put(last);
+}
+
+static void sched_test_hung_job_is_not_taken_again(struct kunit *test)
+{
+	struct mock_sched *sched = mock_sched_create(test, 4, TIMEOUT);
+	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
+	struct dma_fence *finished;
+
+	sched->on_timeout = reset_and_fail;
+	finished = mock_job_submit(entity, 1);
+	mock_wait_fence(test, finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
+	/* There is no parent to be found or put. */
+	mock_wait_until(test, !atomic_read(&sched->jobs));
+	KUNIT_EXPECT_EQ(test, mock_sched_busy(sched), 0);
+	dma_fence_put(finished);
 }
 
 static void sched_test_hung_job_is_given_up(struct kunit *test)
@@ -353,6 +378,7 @@ static struct kunit_case sched_recovery_cases[] = {
 	KUNIT_CASE(sched_test_no_timeout_if_in_time),
 	KUNIT_CASE(sched_test_hung_job_is_run_again),
 	KUNIT_CASE(sched_test_hung_jobs_run_again_in_order),
+	KUNIT_CASE(sched_test_hung_job_is_not_taken_again),
 	KUNIT_CASE(sched_test_hung_job_is_given_up),
 	KUNIT_CASE(sched_test_guilty_entity_runs_nothing_more),
 	KUNIT_CASE(sched_test_done_while_timing_out),
