@@ -26,8 +26,8 @@ static void oa_fence_test_exit(struct kunit *test)
 		xe_device_fini_workqueues(xe);
 }
 
-/* A fence of a configuration whose job is done: the job's callback is called. */
-static struct dma_fence *create_fence_of(struct kunit *test, struct dma_fence *job)
+/* A fence of a configuration whose job is not done yet. */
+static struct xe_oa_fence *create_pending(struct kunit *test)
 {
 	struct xe_oa_fence *ofence = kzalloc(sizeof(*ofence), GFP_KERNEL);
 
@@ -35,6 +35,14 @@ static struct dma_fence *create_fence_of(struct kunit *test, struct dma_fence *j
 	xe_oa_fence_init(ofence, test->priv);
 	/* The work has the first. */
 	dma_fence_get(&ofence->base);
+	return ofence;
+}
+
+/* A fence of a configuration whose job is done: the job's callback is called. */
+static struct dma_fence *create_fence_of(struct kunit *test, struct dma_fence *job)
+{
+	struct xe_oa_fence *ofence = create_pending(test);
+
 	xe_oa_config_cb(job, &ofence->cb);
 	return &ofence->base;
 }
@@ -63,12 +71,13 @@ static void signaled_some_time_after_the_job(struct kunit *test)
 /* The stream is closed at once, and nobody but the work knows the fence. */
 static void dropped_before_it_is_signaled(struct kunit *test)
 {
-	struct dma_fence *fence = create_fence(test);
+	struct xe_oa_fence *ofence = create_pending(test);
 	struct xe_device *xe = test->priv;
 	struct xe_fence_test_cb cb = {};
 
-	KUNIT_EXPECT_EQ(test, xe_fence_test_add(fence, &cb), 0);
-	dma_fence_put(fence);
+	KUNIT_EXPECT_EQ(test, xe_fence_test_add(&ofence->base, &cb), 0);
+	dma_fence_put(&ofence->base);
+	xe_oa_config_cb(dma_fence_get_stub(), &ofence->cb);
 	flush_workqueue(xe->unordered_wq);
 	KUNIT_EXPECT_EQ(test, cb.called, 1);
 }
