@@ -254,9 +254,10 @@ static void demo_cb_func(struct dma_fence *fence, struct dma_fence_cb *base)
 {
 	struct demo_cb *cb = container_of(base, struct demo_cb, base);
 
-	cb->locked = !spin_trylock(&cb->engine->lock);
-	if (!cb->locked)
+	if (spin_trylock(&cb->engine->lock)) {
 		spin_unlock(&cb->engine->lock);
+		cb->locked = false;
+	}
 	get_state_synchronize_rcu_full(&cb->gp);
 }
 

@@ -22,6 +22,7 @@ struct pair {
 struct pair_issuer {
 	struct dma_fence_ops first_ops;
 	struct dma_fence_ops second_ops;
+	/* The lock of its fences, if they are to have one from outside. */
 	spinlock_t lock;
 	bool extern_lock;
 };
