@@ -95,8 +95,12 @@ static struct mock_hw_fence *mock_hw_fence_create(struct mock_job *job)
 		hw->s_fence = job->base.s_fence;
 		dma_fence_get(&hw->s_fence->finished);
 	}
-	dma_fence_init(&hw->base, hw->sched ? &mock_hw_borrowed_ops : &mock_hw_fence_ops,
-		       NULL, dma_fence_context_alloc(1), 1);
+	if (hw->sched)
+		dma_fence_init(&hw->base, &mock_hw_borrowed_ops, NULL,
+			       dma_fence_context_alloc(1), 1);
+	else
+		dma_fence_init(&hw->base, &mock_hw_fence_ops, NULL,
+			       dma_fence_context_alloc(1), 1);
 
 	return hw;
 }
