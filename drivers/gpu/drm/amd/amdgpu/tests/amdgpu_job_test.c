@@ -4,6 +4,7 @@
  * run again, and their fences held while the device goes.
  */
 
+#include <linux/kthread.h>
 #include <linux/rcupdate.h>
 
 #include <drm/drm_drv.h>
@@ -223,6 +224,72 @@ static void never_submitted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
 }
 
+/* An entity without a run queue: there is no job then. */
+static void not_initialized(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct drm_sched_entity entity = {};
+	struct amdgpu_job *job = NULL;
+
+	KUNIT_EXPECT_EQ(test, -ENOENT,
+			amdgpu_job_alloc(t->mock->adev, NULL, &entity, t, 1, &job, 0));
+	KUNIT_EXPECT_NULL(test, job);
+	KUNIT_EXPECT_EQ(test, -ENOENT,
+			amdgpu_job_alloc_with_ib(t->mock->adev, &entity, t, 256,
+						 AMDGPU_IB_POOL_DELAYED, &job, 0));
+	KUNIT_EXPECT_NULL(test, job);
+}
+
+struct gang {
+	struct amdgpu_job *leader;
+	struct amdgpu_job *member;
+	struct dma_fence *scheduled;
+};
+
+static void create_gang(struct job_test *t, struct gang *gang)
+{
+	gang->leader = create_job(t, &t->entity);
+	gang->member = create_job(t, &t->other);
+	drm_sched_job_arm(&gang->leader->base);
+	drm_sched_job_arm(&gang->member->base);
+	gang->scheduled = dma_fence_get(&gang->leader->base.s_fence->scheduled);
+	amdgpu_job_set_gang_leader(gang->leader, gang->leader);
+	amdgpu_job_set_gang_leader(gang->member, gang->leader);
+}
+
+/* The scheduler has never heard of them. */
+static void free_job_of_gang(struct job_test *t, struct amdgpu_job *job)
+{
+	dma_fence_signal(&job->base.s_fence->scheduled);
+	dma_fence_signal(&job->base.s_fence->finished);
+	t->mock->ring->sched.ops->free_job(&job->base);
+}
+
+/* Its members, and only those, hold the fence of the leader, until they are freed. */
+static void freed_with_its_gang(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct gang gang;
+
+	create_gang(t, &gang);
+	amdgpu_job_free(gang.leader);
+	mock_expect_refs(test, gang.scheduled, 2);
+	amdgpu_job_free(gang.member);
+	amdgpu_mock_last_put(test, gang.scheduled);
+
+	create_gang(t, &gang);
+	amdgpu_job_free(gang.member);
+	mock_expect_refs(test, gang.scheduled, 2);
+	amdgpu_job_free(gang.leader);
+	amdgpu_mock_last_put(test, gang.scheduled);
+
+	create_gang(t, &gang);
+	free_job_of_gang(t, gang.leader);
+	mock_expect_refs(test, gang.scheduled, 2);
+	free_job_of_gang(t, gang.member);
+	amdgpu_mock_last_put(test, gang.scheduled);
+}
+
 static void submitted_directly(struct kunit *test)
 {
 	struct job_test *t = job_test_create(test, NEVER);
@@ -424,6 +491,45 @@ static void cleared_by_a_reset(struct kunit *test)
 	rcu_barrier();
 }
 
+static int process_until_stopped(void *ring)
+{
+	while (!kthread_should_stop()) {
+		amdgpu_fence_process(ring);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void stop_processing(void *thread)
+{
+	kthread_stop(thread);
+}
+
+/* By two: the other one is what the interrupt or the fallback timer does. */
+static void cleared_while_processed(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *ring = t->mock->ring;
+	struct task_struct *thread;
+
+	thread = kthread_run(process_until_stopped, ring, "amdgpu-process");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, stop_processing, thread), 0);
+	for (int i = 0; i < 2000; i++) {
+		struct amdgpu_job *job = create_job(t, NULL);
+		struct dma_fence *fence = NULL;
+
+		KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(job, ring, &fence));
+		amdgpu_mock_complete(ring, fence->seqno);
+		amdgpu_fence_driver_clear_job_fences(ring, NULL);
+		/* The other one may have taken it, and be about to signal it. */
+		while (!dma_fence_test_signaled_flag(fence))
+			cond_resched();
+		dma_fence_put(fence);
+	}
+	kunit_release_action(test, stop_processing, thread);
+}
+
 /*
  * A job that was preempted is run a second time, as amdgpu_ib_preempt_job_recovery()
  * does it. It keeps its fence, which has not signaled, but for the seqno.
@@ -598,6 +704,8 @@ static struct kunit_case job_test_cases[] = {
 	KUNIT_CASE(one_after_the_other),
 	KUNIT_CASE(fence_stands_on_its_own),
 	KUNIT_CASE(never_submitted),
+	KUNIT_CASE(not_initialized),
+	KUNIT_CASE(freed_with_its_gang),
 	KUNIT_CASE(submitted_directly),
 	KUNIT_CASE(submitted_directly_to_another_ring),
 	KUNIT_CASE(submitted_directly_and_forgotten),
@@ -608,6 +716,7 @@ static struct kunit_case job_test_cases[] = {
 	KUNIT_CASE(timed_out_and_recovered_softly),
 	KUNIT_CASE(timed_out_and_reset),
 	KUNIT_CASE(cleared_by_a_reset),
+	KUNIT_CASE(cleared_while_processed),
 	KUNIT_CASE(run_again),
 	KUNIT_CASE(skipped_as_the_vram_is_lost),
 	KUNIT_CASE(held_while_the_device_goes),
