@@ -4,6 +4,7 @@
  * run again, and their fences held while the device goes.
  */
 
+#include <linux/kthread.h>
 #include <linux/rcupdate.h>
 
 #include <drm/drm_drv.h>
@@ -17,6 +18,7 @@ struct job_test {
 	struct kunit *test;
 	struct amdgpu_mock *mock;
 	struct drm_sched_entity entity;
+	struct drm_sched_entity other;
 };
 
 static void job_test_entity_destroy(void *data)
@@ -29,6 +31,7 @@ static void job_test_entity_destroy(void *data)
 	if (!drm_dev_is_unplugged(adev_to_drm(t->mock->adev)))
 		amdgpu_mock_complete_all(ring);
 	drm_sched_entity_destroy(&t->entity);
+	drm_sched_entity_destroy(&t->other);
 	/* drm_sched_fini() leaks jobs that are yet to be freed. */
 	while (!list_empty(&ring->sched.pending_list) && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
@@ -46,6 +49,8 @@ static struct job_test *job_test_create(struct kunit *test, long timeout)
 	t->mock = amdgpu_mock_create(test, timeout);
 	sched = &t->mock->ring->sched;
 	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->entity, DRM_SCHED_PRIORITY_NORMAL,
+						       &sched, 1, NULL));
+	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->other, DRM_SCHED_PRIORITY_NORMAL,
 						       &sched, 1, NULL));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, job_test_entity_destroy, t));
 
@@ -84,13 +89,19 @@ struct job_fences {
 };
 
 /* Submit a job to the scheduler. The job itself may be gone by the end of this. */
-static void submit_job(struct job_test *t, struct job_fences *f)
+static void submit_job_to(struct job_test *t, struct drm_sched_entity *entity,
+			  struct job_fences *f)
 {
-	struct amdgpu_job *job = create_job(t, &t->entity);
+	struct amdgpu_job *job = create_job(t, entity);
 
 	f->hw = NULL;
 	f->finished = amdgpu_job_submit(job);
 	f->scheduled = dma_fence_get(&to_drm_sched_fence(f->finished)->scheduled);
+}
+
+static void submit_job(struct job_test *t, struct job_fences *f)
+{
+	submit_job_to(t, &t->entity, f);
 }
 
 /* Wait until it is on the ring, and get hold of its hardware fence, too. */
@@ -213,6 +224,72 @@ static void never_submitted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
 }
 
+/* An entity without a run queue: there is no job then. */
+static void not_initialized(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct drm_sched_entity entity = {};
+	struct amdgpu_job *job = NULL;
+
+	KUNIT_EXPECT_EQ(test, -ENOENT,
+			amdgpu_job_alloc(t->mock->adev, NULL, &entity, t, 1, &job, 0));
+	KUNIT_EXPECT_NULL(test, job);
+	KUNIT_EXPECT_EQ(test, -ENOENT,
+			amdgpu_job_alloc_with_ib(t->mock->adev, &entity, t, 256,
+						 AMDGPU_IB_POOL_DELAYED, &job, 0));
+	KUNIT_EXPECT_NULL(test, job);
+}
+
+struct gang {
+	struct amdgpu_job *leader;
+	struct amdgpu_job *member;
+	struct dma_fence *scheduled;
+};
+
+static void create_gang(struct job_test *t, struct gang *gang)
+{
+	gang->leader = create_job(t, &t->entity);
+	gang->member = create_job(t, &t->other);
+	drm_sched_job_arm(&gang->leader->base);
+	drm_sched_job_arm(&gang->member->base);
+	gang->scheduled = dma_fence_get(&gang->leader->base.s_fence->scheduled);
+	amdgpu_job_set_gang_leader(gang->leader, gang->leader);
+	amdgpu_job_set_gang_leader(gang->member, gang->leader);
+}
+
+/* The scheduler has never heard of them. */
+static void free_job_of_gang(struct job_test *t, struct amdgpu_job *job)
+{
+	dma_fence_signal(&job->base.s_fence->scheduled);
+	dma_fence_signal(&job->base.s_fence->finished);
+	t->mock->ring->sched.ops->free_job(&job->base);
+}
+
+/* Its members, and only those, hold the fence of the leader, until they are freed. */
+static void freed_with_its_gang(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct gang gang;
+
+	create_gang(t, &gang);
+	amdgpu_job_free(gang.leader);
+	mock_expect_refs(test, gang.scheduled, 2);
+	amdgpu_job_free(gang.member);
+	amdgpu_mock_last_put(test, gang.scheduled);
+
+	create_gang(t, &gang);
+	amdgpu_job_free(gang.member);
+	mock_expect_refs(test, gang.scheduled, 2);
+	amdgpu_job_free(gang.leader);
+	amdgpu_mock_last_put(test, gang.scheduled);
+
+	create_gang(t, &gang);
+	free_job_of_gang(t, gang.leader);
+	mock_expect_refs(test, gang.scheduled, 2);
+	free_job_of_gang(t, gang.member);
+	amdgpu_mock_last_put(test, gang.scheduled);
+}
+
 static void submitted_directly(struct kunit *test)
 {
 	struct job_test *t = job_test_create(test, NEVER);
@@ -305,7 +382,7 @@ static void signaled_by_somebody_else(struct kunit *test)
 	amdgpu_mock_wait(test, f.finished);
 	synchronize_rcu();
 	amdgpu_fence_driver_set_error(t->mock->ring, -EIO);
-	amdgpu_fence_driver_clear_job_fences(t->mock->ring);
+	amdgpu_fence_driver_clear_job_fences(t->mock->ring, f.hw);
 	amdgpu_mock_complete_all(t->mock->ring);
 	use_job_fences(test, &f, 1, 1);
 }
@@ -376,8 +453,8 @@ static void timed_out_and_reset(struct kunit *test)
 }
 
 /*
- * As amdgpu_device_pre_asic_reset() does it. R11: nobody waits for ever for what
- * has been on the ring.
+ * As amdgpu_device_pre_asic_reset() does it for a job that hung. R11: nobody waits
+ * for ever for what has been on the ring.
  */
 static void cleared_by_a_reset(struct kunit *test)
 {
@@ -393,12 +470,12 @@ static void cleared_by_a_reset(struct kunit *test)
 	other = amdgpu_mock_emit(t->mock);
 
 	drm_sched_stop(&ring->sched, NULL);
-	amdgpu_fence_driver_clear_job_fences(ring);
+	amdgpu_fence_driver_clear_job_fences(ring, f.hw);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(f.hw));
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(direct));
 	KUNIT_EXPECT_FALSE_MSG(test, dma_fence_test_signaled_flag(other),
 			       "it is not of a job, and somebody may have to be told later");
-	amdgpu_fence_driver_force_completion(ring, NULL);
+	amdgpu_fence_driver_force_completion(ring, f.hw);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(other), -ECANCELED);
 	drm_sched_start(&ring->sched);
 
@@ -406,12 +483,51 @@ static void cleared_by_a_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f.finished), -ECANCELED);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(ring), 0);
 	job_test_unload(t);
-	amdgpu_mock_use(test, direct, dma_fence_get_status(direct));
+	amdgpu_mock_use(test, direct, -ECANCELED);
 	amdgpu_mock_use(test, other, -ECANCELED);
 	amdgpu_mock_last_put(test, direct);
 	amdgpu_mock_last_put(test, other);
-	use_job_fences(test, &f, -ECANCELED, dma_fence_get_status(f.hw));
+	use_job_fences(test, &f, -ECANCELED, -ETIME);
 	rcu_barrier();
+}
+
+static int process_until_stopped(void *ring)
+{
+	while (!kthread_should_stop()) {
+		amdgpu_fence_process(ring);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void stop_processing(void *thread)
+{
+	kthread_stop(thread);
+}
+
+/* By two: the other one is what the interrupt or the fallback timer does. */
+static void cleared_while_processed(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *ring = t->mock->ring;
+	struct task_struct *thread;
+
+	thread = kthread_run(process_until_stopped, ring, "amdgpu-process");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, stop_processing, thread), 0);
+	for (int i = 0; i < 2000; i++) {
+		struct amdgpu_job *job = create_job(t, NULL);
+		struct dma_fence *fence = NULL;
+
+		KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(job, ring, &fence));
+		amdgpu_mock_complete(ring, fence->seqno);
+		amdgpu_fence_driver_clear_job_fences(ring, NULL);
+		/* The other one may have taken it, and be about to signal it. */
+		while (!dma_fence_test_signaled_flag(fence))
+			cond_resched();
+		dma_fence_put(fence);
+	}
+	kunit_release_action(test, stop_processing, thread);
 }
 
 /*
@@ -518,11 +634,78 @@ static void held_while_the_device_is_pulled_out(struct kunit *test)
 	rcu_barrier();
 }
 
+/*
+ * R11: with more in the queues than there is room for on the ring. What is
+ * completed makes room, but nobody would complete what is run next.
+ */
+static void queued_while_the_device_is_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct job_fences f[4];
+
+	run_job(t, &f[0]);
+	run_job(t, &f[1]);
+	KUNIT_ASSERT_EQ(test, t->mock->ring->sched.credit_limit, 2);
+	submit_job_to(t, &t->other, &f[2]);
+	submit_job_to(t, &t->other, &f[3]);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f[2].scheduled));
+
+	amdgpu_mock_unplug(t->mock);
+	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	for (int i = 0; i < ARRAY_SIZE(f); i++)
+		amdgpu_mock_wait(test, f[i].finished);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 2);
+	job_test_unload(t);
+
+	/* These two have been on the ring, the others have not. */
+	use_job_fences(test, &f[0], -ECANCELED, -ECANCELED);
+	use_job_fences(test, &f[1], -ECANCELED, -ECANCELED);
+	for (int i = 2; i < ARRAY_SIZE(f); i++) {
+		amdgpu_mock_use(test, f[i].scheduled, 1);
+		amdgpu_mock_use(test, f[i].finished, -ENODEV);
+		dma_fence_put(f[i].scheduled);
+		dma_fence_put(f[i].finished);
+	}
+	rcu_barrier();
+}
+
+/* R11: it waits for room on the ring, and so for the completion of the others. */
+static void run_while_the_device_is_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct dma_fence *fences[4];
+	struct job_fences f;
+
+	KUNIT_ASSERT_EQ(test, t->mock->ring->fence_drv.num_fences_mask + 1, ARRAY_SIZE(fences));
+	for (int i = 0; i < ARRAY_SIZE(fences); i++)
+		fences[i] = amdgpu_mock_emit(t->mock);
+	submit_job(t, &f);
+	amdgpu_mock_wait_until(test, atomic_read(&t->mock->emitted) == ARRAY_SIZE(fences) + 1);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f.scheduled));
+
+	amdgpu_mock_unplug(t->mock);
+	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	amdgpu_mock_wait(test, f.finished);
+	job_test_unload(t);
+
+	for (int i = 0; i < ARRAY_SIZE(fences); i++) {
+		amdgpu_mock_use(test, fences[i], -ECANCELED);
+		amdgpu_mock_last_put(test, fences[i]);
+	}
+	amdgpu_mock_use(test, f.scheduled, 1);
+	amdgpu_mock_use(test, f.finished, -ECANCELED);
+	dma_fence_put(f.scheduled);
+	dma_fence_put(f.finished);
+	rcu_barrier();
+}
+
 static struct kunit_case job_test_cases[] = {
 	KUNIT_CASE(submitted),
 	KUNIT_CASE(one_after_the_other),
 	KUNIT_CASE(fence_stands_on_its_own),
 	KUNIT_CASE(never_submitted),
+	KUNIT_CASE(not_initialized),
+	KUNIT_CASE(freed_with_its_gang),
 	KUNIT_CASE(submitted_directly),
 	KUNIT_CASE(submitted_directly_to_another_ring),
 	KUNIT_CASE(submitted_directly_and_forgotten),
@@ -533,10 +716,13 @@ static struct kunit_case job_test_cases[] = {
 	KUNIT_CASE(timed_out_and_recovered_softly),
 	KUNIT_CASE(timed_out_and_reset),
 	KUNIT_CASE(cleared_by_a_reset),
+	KUNIT_CASE(cleared_while_processed),
 	KUNIT_CASE(run_again),
 	KUNIT_CASE(skipped_as_the_vram_is_lost),
 	KUNIT_CASE(held_while_the_device_goes),
 	KUNIT_CASE(held_while_the_device_is_pulled_out),
+	KUNIT_CASE(queued_while_the_device_is_pulled_out),
+	KUNIT_CASE(run_while_the_device_is_pulled_out),
 	{}
 };
 

@@ -177,18 +177,22 @@ static void amdgpu_mock_unload_action(void *data)
 	struct amdgpu_device *adev = mock->adev;
 	int i;
 
-	/* What amdgpu_pci_remove() comes to, as far as there is anything here. */
+	/*
+	 * What amdgpu_pci_remove() and the last put of the device come to, as far
+	 * as there is anything here, in that order.
+	 */
 	if (!drm_dev_is_unplugged(adev_to_drm(adev))) {
 		amdgpu_mock_complete(mock->ring, mock->ring->fence_drv.sync_seq);
 		amdgpu_mock_complete(mock->kiq, mock->kiq->fence_drv.sync_seq);
 	}
 	amdgpu_fence_driver_hw_fini(adev);
-	amdgpu_fence_driver_sw_fini(adev);
-	for (i = 0; i < AMDGPU_IB_POOL_MAX; i++)
-		mock_ib_pool_destroy(&adev->ib_pools[i]);
+	amdgpu_fence_driver_fini_rings(adev);
 	mock_ring_destroy(mock->ring);
 	mock_ring_destroy(mock->kiq);
 	kfree(mock->wb);
+	for (i = 0; i < AMDGPU_IB_POOL_MAX; i++)
+		mock_ib_pool_destroy(&adev->ib_pools[i]);
+	amdgpu_fence_driver_sw_fini(adev);
 	mutex_destroy(&adev->vm_manager.id_mgr[0].lock);
 	xa_destroy(&adev->vm_manager.pasids);
 	amdgpu_reset_put_reset_domain(adev->reset_domain);
