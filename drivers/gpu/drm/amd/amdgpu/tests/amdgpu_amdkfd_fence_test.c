@@ -7,8 +7,8 @@
 #include <kunit/test-bug.h>
 
 #include <linux/dma-resv.h>
-#include <linux/mman.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/mm.h>
 
 #include "amdgpu_mock.h"
 #include "amdgpu_object.h"
@@ -44,15 +44,17 @@ static int kfd_test_evict(struct mm_struct *mm, struct dma_fence *fence)
 	return t->error;
 }
 
+KUNIT_DEFINE_ACTION_WRAPPER(put_mm, mmput, struct mm_struct *);
+
 static int kfd_test_init(struct kunit *test)
 {
 	struct kfd_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	/* This gives the test's thread an mm. */
-	KUNIT_ASSERT_NE(test, 0, kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ,
-					       MAP_ANONYMOUS | MAP_PRIVATE, 0));
-	t->mm = current->mm;
+	/* No thread runs in it: kernel threads would borrow it, and be counted. */
+	t->mm = mm_alloc();
+	KUNIT_ASSERT_NOT_NULL(test, t->mm);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_mm, t->mm));
 	t->other = kunit_kzalloc(test, 1, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t->other);
 	t->context = dma_fence_context_alloc(1);
