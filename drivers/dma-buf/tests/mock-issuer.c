@@ -388,6 +388,30 @@ struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int 
 }
 
 /**
+ * mock_fence_array_create - an array of a fence and of one that has signaled
+ * @test: the running test
+ * @fence: any fence, of which the array gets a reference
+ *
+ * Return: the array, which waits for @fence.
+ */
+struct dma_fence_array *mock_fence_array_create(struct kunit *test,
+						struct dma_fence *fence)
+{
+	struct dma_fence **fences = kcalloc(2, sizeof(*fences), GFP_KERNEL);
+	struct dma_fence_array *array;
+
+	KUNIT_ASSERT_NOT_NULL(test, fences);
+	fences[0] = dma_fence_get(fence);
+	fences[1] = dma_fence_get_stub();
+	array = dma_fence_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
+	KUNIT_ASSERT_NOT_NULL(test, array);
+	dma_fence_enable_sw_signaling(&array->base);
+
+	return array;
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_array_create);
+
+/**
  * mock_expect_refs - how often a fence is held
  * @test: the running test
  * @fence: any fence

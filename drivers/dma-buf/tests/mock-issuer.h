@@ -12,7 +12,10 @@
 #include <linux/bits.h>
 #include <linux/dma-fence.h>
 #include <linux/jiffies.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
+
+struct dma_fence_array;
 
 /* The lock is in the issuer, not in the fence. */
 #define MOCK_EXTERN_LOCK	BIT(0)
@@ -122,6 +125,8 @@ struct dma_fence *mock_fence_alloc(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flags);
 struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int error);
+struct dma_fence_array *mock_fence_array_create(struct kunit *test,
+						struct dma_fence *fence);
 void mock_expect_refs(struct kunit *test, struct dma_fence *fence, unsigned int refs);
 void mock_put_detached(struct kunit *test, struct dma_fence *fence);
 
@@ -190,5 +195,24 @@ struct mock_waiter *mock_waiter_start(struct kunit *test, struct dma_fence *fenc
 				      bool intr, long timeout);
 void mock_waiter_interrupt(struct mock_waiter *waiter);
 long mock_waiter_join(struct mock_waiter *waiter);
+
+/*
+ * Wait for what workers or timers do. Ends the test if it does not happen. The
+ * condition is a statement's worth of code at the caller, hence a macro.
+ */
+#define mock_wait_until(test, condition)				\
+do {									\
+	unsigned long __end = jiffies + 10 * HZ;			\
+	bool __ok;							\
+									\
+	while (!(__ok = (condition)) && time_before(jiffies, __end))	\
+		schedule_timeout_uninterruptible(1);			\
+	KUNIT_ASSERT_TRUE_MSG(test, __ok, "waited in vain for: %s",	\
+			      #condition);				\
+} while (0)
+
+/* Wait for a fence, with an end to it. */
+#define mock_wait_fence(test, fence)					\
+	KUNIT_ASSERT_GT(test, dma_fence_wait_timeout(fence, false, 10 * HZ), 0)
 
 #endif /* _MOCK_ISSUER_H */

@@ -18,6 +18,8 @@
 
 #include <drm/gpu_scheduler.h>
 
+#include "mock-issuer.h"
+
 #define MOCK_RUNS	64
 
 /**
@@ -177,24 +179,5 @@ static inline unsigned int mock_sched_runs(struct mock_sched *sched)
 {
 	return READ_ONCE(sched->runs);
 }
-
-/*
- * Wait for what workers or timers do. Ends the test if it does not happen. The
- * condition is a statement's worth of code at the caller, hence a macro.
- */
-#define mock_wait_until(test, condition)				\
-do {									\
-	unsigned long __end = jiffies + 10 * HZ;			\
-	bool __ok;							\
-									\
-	while (!(__ok = (condition)) && time_before(jiffies, __end))	\
-		schedule_timeout_uninterruptible(1);			\
-	KUNIT_ASSERT_TRUE_MSG(test, __ok, "waited in vain for: %s",	\
-			      #condition);				\
-} while (0)
-
-/* Wait for a fence, with an end to it. */
-#define mock_wait_fence(test, fence)					\
-	KUNIT_ASSERT_GT(test, dma_fence_wait_timeout(fence, false, 10 * HZ), 0)
 
 #endif /* _MOCK_SCHEDULER_H */

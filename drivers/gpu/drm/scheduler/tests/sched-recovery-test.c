@@ -142,20 +142,27 @@ static void sched_test_hung_jobs_run_again_in_order(struct kunit *test)
 	dma_fence_put(last);
 }
 
+/* A job hangs, and whoever waits for it is told so. */
+static void expect_cancelled(struct kunit *test, struct mock_sched *sched,
+			     struct mock_entity *entity)
+{
+	struct dma_fence *finished = mock_job_submit(entity, 1);
+
+	mock_wait_fence(test, finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
+	mock_wait_until(test, !atomic_read(&sched->jobs));
+	dma_fence_put(finished);
+}
+
 static void sched_test_hung_job_is_not_taken_again(struct kunit *test)
 {
 	struct mock_sched *sched = mock_sched_create(test, 4, TIMEOUT);
 	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
-	struct dma_fence *finished;
 
 	sched->on_timeout = reset_and_fail;
-	finished = mock_job_submit(entity, 1);
-	mock_wait_fence(test, finished);
-	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
 	/* There is no parent to be found or put. */
-	mock_wait_until(test, !atomic_read(&sched->jobs));
+	expect_cancelled(test, sched, entity);
 	KUNIT_EXPECT_EQ(test, mock_sched_busy(sched), 0);
-	dma_fence_put(finished);
 }
 
 static void sched_test_hung_job_is_given_up(struct kunit *test)
@@ -165,14 +172,10 @@ static void sched_test_hung_job_is_given_up(struct kunit *test)
 	struct dma_fence *finished;
 
 	sched->on_timeout = reset_and_cancel;
-	finished = mock_job_submit(entity, 1);
-	mock_wait_fence(test, finished);
-	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
-	mock_wait_until(test, !atomic_read(&sched->jobs));
+	expect_cancelled(test, sched, entity);
 
 	/* The ring is usable again. */
 	sched->on_timeout = NULL;
-	dma_fence_put(finished);
 	finished = mock_job_submit(entity, 2);
 	mock_sched_complete_all(sched);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), 1);

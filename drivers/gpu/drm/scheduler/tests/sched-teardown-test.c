@@ -130,17 +130,7 @@ static void release_syncobj(void *held)
 
 static void *hold_array(struct kunit *test, struct dma_fence *fence)
 {
-	struct dma_fence **fences = kcalloc(2, sizeof(*fences), GFP_KERNEL);
-	struct dma_fence_array *array;
-
-	KUNIT_ASSERT_NOT_NULL(test, fences);
-	fences[0] = dma_fence_get(fence);
-	fences[1] = dma_fence_get_stub();
-	array = dma_fence_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
-	KUNIT_ASSERT_NOT_NULL(test, array);
-	dma_fence_enable_sw_signaling(&array->base);
-
-	return array;
+	return mock_fence_array_create(test, fence);
 }
 
 static void use_array(struct kunit *test, void *held, struct dma_fence *fence)

@@ -222,7 +222,7 @@ static void fallback_timer(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, timer_pending(timer));
 	amdgpu_mock_complete(mock->ring, fence->seqno);
 	/* there is no interrupt */
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	KUNIT_EXPECT_FALSE(test, timer_pending(timer));
 	amdgpu_mock_last_put(test, fence);
 }
@@ -241,7 +241,7 @@ static void fallback_timer_goes_on(struct kunit *test)
 	expect_signaled(test, fences, 2, 1);
 	KUNIT_EXPECT_TRUE(test, timer_pending(timer));
 	amdgpu_mock_complete(mock->ring, fences[1]->seqno);
-	amdgpu_mock_wait_until(test, dma_fence_test_signaled_flag(fences[1]));
+	mock_wait_until(test, dma_fence_test_signaled_flag(fences[1]));
 	KUNIT_EXPECT_FALSE(test, timer_pending(timer));
 	put_fences(test, fences, 2);
 }
@@ -440,7 +440,7 @@ static void interrupts_stopped_and_started(struct kunit *test)
 	amdgpu_fence_driver_isr_toggle(adev, false);
 	raise_interrupt(mock);
 	/* The one that was held back may just be handled by another CPU. */
-	amdgpu_mock_wait_until(test, dma_fence_test_signaled_flag(fences[1]));
+	mock_wait_until(test, dma_fence_test_signaled_flag(fences[1]));
 	put_fences(test, fences, 2);
 	kunit_release_action(test, free_interrupt, mock);
 }
@@ -470,7 +470,7 @@ static void suspended_and_resumed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fences[2]->seqno, 3);
 	dma_fence_enable_sw_signaling(fences[2]);
 	amdgpu_mock_complete(mock->ring, fences[2]->seqno);
-	amdgpu_mock_wait(test, fences[2]);
+	mock_wait_fence(test, fences[2]);
 	put_fences(test, fences, 3);
 }
 
@@ -537,17 +537,10 @@ static void held_while_the_device_goes(struct kunit *test)
 static void used_from_before_to_after(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
-	struct dma_fence **fences = kcalloc(2, sizeof(*fences), GFP_KERNEL);
 	struct dma_fence *fence = amdgpu_mock_emit(mock);
-	struct dma_fence_array *array;
+	struct dma_fence_array *array = mock_fence_array_create(test, fence);
 	struct dma_resv resv;
 
-	KUNIT_ASSERT_NOT_NULL(test, fences);
-	fences[0] = dma_fence_get(fence);
-	fences[1] = dma_fence_get_stub();
-	array = dma_fence_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
-	KUNIT_ASSERT_NOT_NULL(test, array);
-	dma_fence_enable_sw_signaling(&array->base);
 	dma_resv_init(&resv);
 	dma_resv_lock(&resv, NULL);
 	KUNIT_ASSERT_EQ(test, dma_resv_reserve_fences(&resv, 1), 0);
@@ -557,7 +550,7 @@ static void used_from_before_to_after(struct kunit *test)
 
 	amdgpu_mock_unload(mock);
 	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(&resv, DMA_RESV_USAGE_READ));
-	amdgpu_mock_wait(test, &array->base);
+	mock_wait_fence(test, &array->base);
 	amdgpu_mock_use(test, fence, 1);
 	dma_resv_fini(&resv);
 	dma_fence_put(&array->base);
@@ -681,7 +674,7 @@ static void processed_and_looked_at_by_many(struct kunit *test)
 		dma_fence_put(last);
 		last = fence;
 	}
-	amdgpu_mock_wait(test, last);
+	mock_wait_fence(test, last);
 	kunit_release_action(test, stop_race, race);
 	/* It may be at one of those before the last. */
 	timer_delete_sync(&mock->ring->fence_drv.fallback_timer);

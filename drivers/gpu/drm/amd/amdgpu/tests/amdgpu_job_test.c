@@ -110,8 +110,8 @@ static void job_is_run(struct job_test *t, struct job_fences *f)
 	struct drm_sched_fence *s_fence = to_drm_sched_fence(f->finished);
 
 	KUNIT_ASSERT_NOT_NULL(t->test, s_fence);
-	amdgpu_mock_wait(t->test, f->scheduled);
-	amdgpu_mock_wait_until(t->test, READ_ONCE(s_fence->parent));
+	mock_wait_fence(t->test, f->scheduled);
+	mock_wait_until(t->test, READ_ONCE(s_fence->parent));
 	f->hw = dma_fence_get(s_fence->parent);
 }
 
@@ -126,7 +126,7 @@ static void complete_job(struct job_test *t, struct job_fences *f)
 {
 	amdgpu_mock_complete(t->mock->ring, f->hw->seqno);
 	amdgpu_fence_process(t->mock->ring);
-	amdgpu_mock_wait(t->test, f->finished);
+	mock_wait_fence(t->test, f->finished);
 }
 
 static void expect_status(struct kunit *test, struct job_fences *f, int finished, int hw)
@@ -305,7 +305,7 @@ static void submitted_directly(struct kunit *test)
 
 	amdgpu_mock_complete(t->mock->ring, fence->seqno);
 	/* from the fallback timer, as nobody raises an interrupt */
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	amdgpu_mock_use(test, fence, 1);
 	dma_fence_put(fence);
 }
@@ -322,7 +322,7 @@ static void submitted_directly_to_another_ring(struct kunit *test)
 	mock_expect_names(test, fence, "amdgpu", "kiq0");
 	amdgpu_mock_complete(kiq, fence->seqno);
 	/* from the fallback timer of that ring */
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	amdgpu_mock_use(test, fence, 1);
 	dma_fence_put(fence);
 }
@@ -379,7 +379,7 @@ static void signaled_by_somebody_else(struct kunit *test)
 
 	run_job(t, &f);
 	dma_fence_signal(f.hw);
-	amdgpu_mock_wait(test, f.finished);
+	mock_wait_fence(test, f.finished);
 	synchronize_rcu();
 	amdgpu_fence_driver_set_error(t->mock->ring, -EIO);
 	amdgpu_fence_driver_clear_job_fences(t->mock->ring, f.hw);
@@ -398,7 +398,7 @@ static void recovered_softly(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, amdgpu_ring_soft_recovery(ring, 0, f.hw));
 	t->mock->on_soft_recovery = amdgpu_mock_complete_all;
 	KUNIT_EXPECT_TRUE(test, amdgpu_ring_soft_recovery(ring, 0, f.hw));
-	amdgpu_mock_wait(test, f.finished);
+	mock_wait_fence(test, f.finished);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->adev->gpu_reset_counter), 1);
 	/* It is good for one that has signaled, too, which stays as it is. */
 	synchronize_rcu();
@@ -413,7 +413,7 @@ static void timed_out_and_recovered_softly(struct kunit *test)
 
 	t->mock->on_soft_recovery = amdgpu_mock_complete_all;
 	run_job(t, &f);
-	amdgpu_mock_wait(test, f.finished);
+	mock_wait_fence(test, f.finished);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->resets), 0);
 	amdgpu_mock_use(test, f.finished, -ENODATA);
 	amdgpu_mock_use(test, f.hw, -ENODATA);
@@ -432,8 +432,8 @@ static void timed_out_and_reset(struct kunit *test)
 
 	run_job(t, &f[0]);
 	run_job(t, &f[1]);
-	amdgpu_mock_wait(test, f[0].finished);
-	amdgpu_mock_wait(test, f[1].finished);
+	mock_wait_fence(test, f[0].finished);
+	mock_wait_fence(test, f[1].finished);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->resets), 1);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(t->mock->ring), 0);
 	expect_status(test, &f[0], -ECANCELED, -ETIME);
@@ -479,7 +479,7 @@ static void cleared_by_a_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(other), -ECANCELED);
 	drm_sched_start(&ring->sched);
 
-	amdgpu_mock_wait(test, f.finished);
+	mock_wait_fence(test, f.finished);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f.finished), -ECANCELED);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(ring), 0);
 	job_test_unload(t);
@@ -585,7 +585,7 @@ static void skipped_as_the_vram_is_lost(struct kunit *test)
 
 	atomic_inc(&t->mock->adev->vram_lost_counter);
 	finished = amdgpu_job_submit(job);
-	amdgpu_mock_wait(test, finished);
+	mock_wait_fence(test, finished);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
 	dma_fence_put(finished);
@@ -625,7 +625,7 @@ static void held_while_the_device_is_pulled_out(struct kunit *test)
 							  &direct));
 	amdgpu_mock_unplug(t->mock);
 	amdgpu_fence_driver_hw_fini(t->mock->adev);
-	amdgpu_mock_wait(test, f.finished);
+	mock_wait_fence(test, f.finished);
 	job_test_unload(t);
 
 	use_job_fences(test, &f, -ECANCELED, -ECANCELED);
@@ -653,7 +653,7 @@ static void queued_while_the_device_is_pulled_out(struct kunit *test)
 	amdgpu_mock_unplug(t->mock);
 	amdgpu_fence_driver_hw_fini(t->mock->adev);
 	for (int i = 0; i < ARRAY_SIZE(f); i++)
-		amdgpu_mock_wait(test, f[i].finished);
+		mock_wait_fence(test, f[i].finished);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 2);
 	job_test_unload(t);
 
@@ -680,12 +680,12 @@ static void run_while_the_device_is_pulled_out(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(fences); i++)
 		fences[i] = amdgpu_mock_emit(t->mock);
 	submit_job(t, &f);
-	amdgpu_mock_wait_until(test, atomic_read(&t->mock->emitted) == ARRAY_SIZE(fences) + 1);
+	mock_wait_until(test, atomic_read(&t->mock->emitted) == ARRAY_SIZE(fences) + 1);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f.scheduled));
 
 	amdgpu_mock_unplug(t->mock);
 	amdgpu_fence_driver_hw_fini(t->mock->adev);
-	amdgpu_mock_wait(test, f.finished);
+	mock_wait_fence(test, f.finished);
 	job_test_unload(t);
 
 	for (int i = 0; i < ARRAY_SIZE(fences); i++) {

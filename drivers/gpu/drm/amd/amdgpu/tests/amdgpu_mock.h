@@ -95,23 +95,4 @@ struct dma_fence *amdgpu_mock_emit(struct amdgpu_mock *mock);
 void amdgpu_mock_use(struct kunit *test, struct dma_fence *fence, int status);
 void amdgpu_mock_last_put(struct kunit *test, struct dma_fence *fence);
 
-/*
- * Wait for what workers or timers do. Ends the test if it does not happen. The
- * condition is a statement's worth of code at the caller, hence a macro.
- */
-#define amdgpu_mock_wait_until(test, condition)				\
-do {									\
-	unsigned long __end = jiffies + 10 * HZ;			\
-	bool __ok;							\
-									\
-	while (!(__ok = (condition)) && time_before(jiffies, __end))	\
-		schedule_timeout_uninterruptible(1);			\
-	KUNIT_ASSERT_TRUE_MSG(test, __ok, "waited in vain for: %s",	\
-			      #condition);				\
-} while (0)
-
-/* Wait for a fence, with an end to it. */
-#define amdgpu_mock_wait(test, fence)					\
-	KUNIT_ASSERT_GT(test, dma_fence_wait_timeout(fence, false, 10 * HZ), 0)
-
 #endif

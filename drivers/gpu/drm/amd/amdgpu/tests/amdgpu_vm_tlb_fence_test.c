@@ -66,7 +66,7 @@ static void first_in_its_own_memory(struct kunit *test)
 	mock_expect_names(test, fence, "amdgpu tlb fence", "amdgpu tlb timeline");
 
 	amdgpu_mock_complete_all(t->mock->ring);
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	amdgpu_mock_last_put(test, fence);
 }
 
@@ -75,7 +75,7 @@ static void without_a_dependency(struct kunit *test)
 	struct tlb_test *t = test->priv;
 	struct dma_fence *fence = flush(test, NULL);
 
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
 	KUNIT_EXPECT_EQ(test, t->mock->pasid, PASID);
 	amdgpu_mock_use(test, fence, 1);
@@ -94,7 +94,7 @@ static void after_its_dependency(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flushes(test), 0);
 
 	amdgpu_mock_complete_all(t->mock->ring);
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	/* Nothing is held for those who hold the fence. */
@@ -109,7 +109,7 @@ static void after_a_dependency_that_failed(struct kunit *test)
 	struct dma_fence *fence = flush(test, amdgpu_mock_emit(t->mock));
 
 	amdgpu_fence_driver_force_completion(t->mock->ring, NULL);
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
 	amdgpu_mock_use(test, fence, 1);
 	amdgpu_mock_last_put(test, fence);
@@ -126,7 +126,7 @@ static void dropped_before_it_is_signaled(struct kunit *test)
 	dma_fence_put(fence);
 	rcu_barrier();
 	amdgpu_mock_complete_all(t->mock->ring);
-	amdgpu_mock_wait_until(test, atomic_read(&cb.count));
+	mock_wait_until(test, atomic_read(&cb.count));
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
 }
 
@@ -138,10 +138,10 @@ static void by_the_kiq(struct kunit *test)
 
 	t->mock->adev->gmc.flush_pasid_uses_kiq = true;
 	fence = flush(test, NULL);
-	amdgpu_mock_wait_until(test, READ_ONCE(kiq->fence_drv.sync_seq) == 1);
+	mock_wait_until(test, READ_ONCE(kiq->fence_drv.sync_seq) == 1);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
 	amdgpu_mock_complete(kiq, 1);
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
 	amdgpu_mock_use(test, fence, 1);
 	amdgpu_mock_last_put(test, fence);
@@ -159,7 +159,7 @@ static void flush_fails(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, amdgpu_fence_emit_polling(kiq, &seq, 100), 0);
 	t->mock->adev->gmc.flush_pasid_uses_kiq = true;
 	fence = flush(test, NULL);
-	amdgpu_mock_wait(test, fence);
+	mock_wait_fence(test, fence);
 	amdgpu_mock_use(test, fence, -ETIMEDOUT);
 	amdgpu_mock_last_put(test, fence);
 }
@@ -208,7 +208,7 @@ static void held_while_the_device_goes(struct kunit *test)
 	fences[1] = flush(test, amdgpu_mock_emit(t->mock));
 	amdgpu_mock_complete_all(t->mock->ring);
 	for (int i = 0; i < ARRAY_SIZE(fences); i++)
-		amdgpu_mock_wait(test, fences[i]);
+		mock_wait_fence(test, fences[i]);
 	amdgpu_mock_unload(t->mock);
 	kunit_kfree(test, t->vm);
 
