@@ -2,6 +2,8 @@
 # What the scripts here share: paths, messages, packages, git's settings.
 # Sourced, never run.
 
+# With pipefail, who stops reading early (head, grep -q, grep -m) fails its writer with
+# SIGPIPE, now and then: read to the end (sed -n 1p, grep >/dev/null).
 set -euo pipefail
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -156,8 +158,8 @@ compiled() {
 	local n=${1%/*} inc
 
 	n=${n##*/}/${1##*/}
-	inc=$(grep -rlF --include='*.c' "#include \"$n\"" "$(dirname "$(dirname "$1")")" | head -1)
-	[ -n "$inc" ] || inc=$(grep -lF "#include \"${1##*/}\"" "$(dirname "$1")"/*.c | head -1)
+	inc=$(grep -rlF --include='*.c' "#include \"$n\"" "$(dirname "$(dirname "$1")")" | sed -n 1p)
+	[ -n "$inc" ] || inc=$(grep -lF "#include \"${1##*/}\"" "$(dirname "$1")"/*.c | sed -n 1p)
 	echo "${inc:-$1}"
 }
 
@@ -216,7 +218,7 @@ clean_log() {
 	bad=$(reports "$1")
 	if [ -n "$bad" ]; then
 		not_ok "reports in ${1#"$REPO/"}:"
-		echo "$bad" | head -5 | sed 's/^/    /'
+		echo "$bad" | sed -n 1,5p | sed 's/^/    /'
 	else
 		ok "nothing from a checker of the kernel in ${1#"$REPO/"}"
 	fi
