@@ -224,6 +224,10 @@ int main(void)
 	const char *rounds = getenv("rounds");
 	int i, n = rounds ? atoi(rounds) : 1, syncobj = -1;
 
+	if (getenv("module")) {	/* make bench: it runs when it is loaded */
+		load(getenv("module"));
+		quit();
+	}
 	mounts();
 	load("/drm_shmem_helper.ko");	/* stays */
 	if (rounds) {

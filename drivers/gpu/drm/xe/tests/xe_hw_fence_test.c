@@ -33,7 +33,7 @@ static int hw_fence_test_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->gt = xe_device_get_gt(test->priv, 0);
 	t->irq = &t->gt->fence_irq[XE_ENGINE_CLASS_RENDER];
-	xe_hw_fence_irq_init(t->irq);
+	xe_hw_fence_irq_init(t->irq, test->priv);
 	xe_hw_fence_ctx_init(&t->ctx, t->gt, t->irq, "rcs0");
 
 	t->seqno = kzalloc(sizeof(*t->seqno), GFP_KERNEL);
