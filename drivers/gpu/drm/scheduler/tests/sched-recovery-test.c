@@ -254,7 +254,6 @@ static void sched_test_stop_takes_the_parent(struct kunit *test)
 	spin_unlock_irq(&sched->lock);
 	KUNIT_ASSERT_NOT_NULL(test, parent);
 	drm_sched_fence_set_parent(s_fence, parent);
-	dma_fence_put(parent);
 	drm_sched_start(&sched->base);
 
 	mock_sched_complete_all(sched);
@@ -303,7 +302,6 @@ static void sched_test_start_waits_for_signaler(struct kunit *test)
 	parent = drm_sched_fence_get_parent(s_fence);
 	drm_sched_stop(&sched->base, NULL);
 	drm_sched_fence_set_parent(s_fence, parent);
-	dma_fence_put(parent);
 	mock_sched_signal_halfway(sched);
 	drm_sched_start(&sched->base);
 
