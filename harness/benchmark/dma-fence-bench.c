@@ -1077,8 +1077,9 @@ static struct kunit_suite contention_suite = {
  * hardware's fences to the last put. Of each few the fastest counts, as whatever
  * else the machine does only slows them. harness/bench runs this in stock and
  * patched kernels by turns, and on User Mode Linux, whose code the CPU executes as
- * it is. Under QEMU's translator the clock says more about the addresses of
- * functions than about the functions. User Mode Linux has a coarse clock and no
+ * it is; it has one CPU though, so no lock prefixes and no locks. Under QEMU's
+ * translator the clock says more about the addresses of functions than about the
+ * functions. The time stamp counter, as User Mode Linux has a coarse clock and no
  * get_cycles().
  */
 #define RATE_BATCHES	16
