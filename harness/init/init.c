@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The init of the demo's and the unload test's initramfs.
+ * The init of the initramfs of the demo, the unload test and make bench's User Mode
+ * Linux.
  *
  * It makes a dma-buf, has vgem attach a fence to it, closes vgem's file, which
  * signals the fence, unloads vgem, and then does everything that userspace can
@@ -14,6 +15,7 @@
  *   only=STEP	after the unload do this step only (poll, export, info, merge,
  *		bufinfo, close); or scheduler: instead of all that one round with
  *		the scheduler's driver
+ *   module=FILE	load this, and nothing else
  */
 #include <errno.h>
 #include <fcntl.h>
