@@ -4,6 +4,7 @@
  * of by a GPU.
  */
 
+#include <linux/delay.h>
 #include <linux/dma-fence-chain.h>
 
 #include <drm/drm_kunit_helpers.h>
@@ -764,6 +765,35 @@ static void at_the_same_time(struct kunit *test)
 	}
 }
 
+/*
+ * An interrupt that is late: the worker finds nothing to do, and must find that
+ * before its code goes. Only seen where it waits for a tick, as on UML.
+ */
+static void module_waits_for_the_worker(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct xe_device *xe = gt_to_xe(t->gt);
+
+	KUNIT_ASSERT_EQ(test, xe_device_init_workqueues(xe), 0);
+	xe_hw_fence_irq_run(t->irq);
+	xe_device_module_exit();
+	KUNIT_EXPECT_FALSE(test, irq_work_is_busy(&t->irq->work));
+	xe_device_fini_workqueues(xe);
+}
+
+/* The same before the GT goes, if the device is released. */
+static void device_waits_for_the_worker(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct xe_hw_fence_irq *irq = t->irq;
+
+	xe_hw_fence_irq_finish(irq);
+	t->irq = NULL;
+	xe_hw_fence_irq_run(irq);
+	drm_kunit_helper_free_device(test, gt_to_xe(t->gt)->drm.dev);
+	msleep(50);
+}
+
 /* Somebody holds fences of a device that is unbound, for ever. */
 static void held_while_the_device_goes(struct kunit *test)
 {
@@ -816,6 +846,8 @@ static struct kunit_case hw_fence_test_cases[] = {
 	KUNIT_CASE(progress_of_a_job),
 	KUNIT_CASE(queue_waits_before_its_lrc_goes),
 	KUNIT_CASE_SLOW(at_the_same_time),
+	KUNIT_CASE(module_waits_for_the_worker),
+	KUNIT_CASE(device_waits_for_the_worker),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };
