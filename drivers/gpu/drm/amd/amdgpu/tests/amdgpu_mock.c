@@ -11,7 +11,9 @@
 #include <linux/debug_locks.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_kunit_helpers.h>
 
 #include "amdgpu.h"
@@ -21,6 +23,9 @@
 #define MOCK_WB		32
 #define MOCK_MAX_DW	256
 #define MOCK_IB_POOL	SZ_4K
+#define MOCK_VRAM	SZ_32M
+#define MOCK_GART	SZ_16M
+#define MOCK_GWS	64
 
 static struct amdgpu_mock *to_amdgpu_mock(struct amdgpu_device *adev)
 {
@@ -187,6 +192,7 @@ static void amdgpu_mock_unload_action(void *data)
 	}
 	amdgpu_fence_driver_hw_fini(adev);
 	amdgpu_fence_driver_fini_rings(adev);
+	amdgpu_ttm_fini(adev);
 	mock_ring_destroy(mock->ring);
 	mock_ring_destroy(mock->kiq);
 	kfree(mock->wb);
@@ -238,7 +244,7 @@ struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mock->dev);
 	/* Its macro is for those whose drm_device comes first. */
 	drm = __drm_kunit_helper_alloc_drm_device(test, mock->dev, sizeof(*adev),
-						  offsetof(struct amdgpu_device, ddev), 0);
+						  offsetof(struct amdgpu_device, ddev), DRIVER_GEM);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, drm);
 	adev = drm_to_adev(drm);
 	mock->adev = adev;
@@ -311,6 +317,26 @@ void amdgpu_mock_unplug(struct amdgpu_mock *mock)
 }
 
 /**
+ * amdgpu_mock_add_memory - give a device memory to manage
+ * @mock: the device, of which there must be no BO when it goes
+ *
+ * BOs can be created in VRAM, in the GTT and of GWS, as on any device that has just
+ * been initialized; nobody can look into the VRAM.
+ */
+void amdgpu_mock_add_memory(struct amdgpu_mock *mock)
+{
+	struct amdgpu_device *adev = mock->adev;
+
+	spin_lock_init(&adev->mm_stats.lock);
+	mock->dev->dma_parms = &mock->dma_parms;
+	adev->gmc.real_vram_size = MOCK_VRAM;
+	adev->gmc.mc_vram_size = MOCK_VRAM;
+	adev->gmc.gart_size = MOCK_GART;
+	adev->gds.gws_size = MOCK_GWS;
+	KUNIT_ASSERT_EQ(mock->test, amdgpu_ttm_init(adev), 0);
+}
+
+/**
  * amdgpu_mock_emit - emit a fence without a job
  * @mock: the device
  *
@@ -322,6 +348,31 @@ struct dma_fence *amdgpu_mock_emit(struct amdgpu_mock *mock)
 
 	KUNIT_ASSERT_EQ(mock->test, amdgpu_fence_emit(mock->ring, &fence, NULL, 0), 0);
 	return fence;
+}
+
+/**
+ * amdgpu_mock_fill_dependencies - leave no room for a dependency
+ * @test: the running test
+ * @job: the job, to which nothing has been added
+ *
+ * Lack of memory can't be had on demand. That drm_sched_job_add_dependency() finds
+ * no index for the fence, in its xa_limit_32b, ends the same way, by -EBUSY.
+ */
+void amdgpu_mock_fill_dependencies(struct kunit *test, struct amdgpu_job *job)
+{
+	struct xarray *xa = &job->base.dependencies;
+	struct dma_fence *stub = dma_fence_get_stub();
+
+	/* Just behind the limit, so that there are nodes for what is in front of it. */
+	KUNIT_ASSERT_NULL(test, xa_store(xa, 1UL << 32, stub, GFP_KERNEL));
+	for (unsigned long i = 0; i < 1UL << 32; i += 1UL << (32 - 32 % XA_CHUNK_SHIFT)) {
+		XA_STATE(xas, xa, i);
+
+		xas_lock(&xas);
+		xas_load(&xas);
+		xas_clear_mark(&xas, XA_FREE_MARK);
+		xas_unlock(&xas);
+	}
 }
 
 /**

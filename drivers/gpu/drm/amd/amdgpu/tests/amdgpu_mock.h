@@ -10,6 +10,7 @@
 
 #include <kunit/test.h>
 
+#include <linux/device.h>
 #include <linux/jiffies.h>
 
 #include "amdgpu.h"
@@ -41,6 +42,7 @@
  * @resets: how many there were
  * @flushes: TLB flushes
  * @pasid: of the last one
+ * @dma_parms: of @dev, see amdgpu_mock_add_memory()
  */
 struct amdgpu_mock {
 	struct kunit *test;
@@ -63,11 +65,13 @@ struct amdgpu_mock {
 	atomic_t resets;
 	atomic_t flushes;
 	u16 pasid;
+	struct device_dma_parameters dma_parms;
 };
 
 struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout);
 void amdgpu_mock_unload(struct amdgpu_mock *mock);
 void amdgpu_mock_unplug(struct amdgpu_mock *mock);
+void amdgpu_mock_add_memory(struct amdgpu_mock *mock);
 
 /**
  * amdgpu_mock_complete - the hardware is done with all up to a sequence number
@@ -92,6 +96,7 @@ static inline void amdgpu_mock_complete_all(struct amdgpu_ring *ring)
 }
 
 struct dma_fence *amdgpu_mock_emit(struct amdgpu_mock *mock);
+void amdgpu_mock_fill_dependencies(struct kunit *test, struct amdgpu_job *job);
 void amdgpu_mock_use(struct kunit *test, struct dma_fence *fence, int status);
 void amdgpu_mock_last_put(struct kunit *test, struct dma_fence *fence);
 
