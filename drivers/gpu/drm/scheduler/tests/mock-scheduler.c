@@ -386,7 +386,8 @@ void mock_sched_signal_halfway(struct mock_sched *sched)
  * mock_sched_settle - let the workers do all that there is to be done
  * @sched: the scheduler
  *
- * For tests that expect that something does not happen.
+ * For tests that expect that something does not happen, or that a job is done
+ * when its hardware fence has signaled: then the scheduler has its callback on it.
  */
 void mock_sched_settle(struct mock_sched *sched)
 {

@@ -22,6 +22,7 @@ static void sched_test_job_runs_and_is_freed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished));
 	KUNIT_EXPECT_EQ(test, atomic_read(&sched->jobs), 1);
 
+	mock_sched_settle(sched);
 	KUNIT_EXPECT_EQ(test, mock_sched_complete(sched, 1, 0), 1);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(finished));
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), 1);
@@ -181,7 +182,7 @@ static void sched_test_error_of_hardware_is_the_jobs(struct kunit *test)
 	struct mock_entity *entity = mock_entity_create(test, sched, DRM_SCHED_PRIORITY_NORMAL);
 	struct dma_fence *finished = mock_job_submit(entity, 1);
 
-	mock_wait_until(test, mock_sched_busy(sched) == 1);
+	mock_sched_settle(sched);
 	KUNIT_EXPECT_EQ(test, drm_sched_entity_error(&entity->base), 0);
 	mock_sched_complete(sched, 1, -EIO);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -EIO);
