@@ -235,10 +235,16 @@ static struct dma_fence *get_fence(struct vm_test_queue *tq)
 	return dma_fence_get(tq->q->lr.pfence);
 }
 
+/*
+ * The end of a preemption has the worker run, which may preempt other queues, and
+ * runs once more, for nothing, after these.
+ */
 static void flush(struct vm_test *t)
 {
-	flush_workqueue(t->xe->preempt_fence_wq);
-	flush_workqueue(t->xe->ordered_wq);
+	for (int i = 0; i < 2; i++) {
+		flush_workqueue(t->xe->preempt_fence_wq);
+		flush_workqueue(t->xe->ordered_wq);
+	}
 }
 
 /* What evicts a buffer of the VM, or needs an engine for somebody else, does. */
@@ -422,6 +428,7 @@ static void buffer_goes_without_preemption(struct kunit *test)
 
 	expect_bos(test, 1);
 	close_bo(bo);
+	flush_workqueue(t->xe->ttm.wq);
 	expect_bos(test, 0);
 	KUNIT_EXPECT_EQ(test, tq->suspended, 0);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
@@ -445,6 +452,7 @@ static void external_buffer_goes_without_preemption(struct kunit *test)
 	xe_bo_unlock(bo);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 4);
 	close_bo(bo);
+	flush_workqueue(t->xe->ttm.wq);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 3);
 	KUNIT_EXPECT_EQ(test, tq->suspended, 0);
 
@@ -465,6 +473,7 @@ static void buffer_goes_after_the_preemption(struct kunit *test)
 	xe_bo_unlock(bo);
 	preempt(t, fence);
 	close_bo(bo);
+	flush_workqueue(t->xe->ttm.wq);
 	KUNIT_EXPECT_EQ(test, tq->suspended, 1);
 	expect_new_fence(test, tq, fence, 1);
 }
