@@ -24,7 +24,10 @@ unset MAKEFLAGS MFLAGS MAKELEVEL GNUMAKEFLAGS KBUILD_OUTPUT ARCH CROSS_COMPILE
 
 # Objects of the stock and of the patched tree share one cache: the two trees
 # look the same from their build directories.  Yours, if CCACHE_DIR says so.
-export CCACHE_DIR=${CCACHE_DIR:-$B/ccache} CCACHE_BASEDIR=$B CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
+# Not CCACHE_DEPEND, with which ccache does not see that a bzImage's piggy.S takes in a
+# kernel by .incbin: who links one gets another of the same size, a mutant maybe.
+export CCACHE_DIR=${CCACHE_DIR:-$B/ccache} CCACHE_BASEDIR=$B CCACHE_NOHASHDIR=1
+unset CCACHE_DEPEND
 
 case $REPO$TREE in *[[:space:]:]*) echo "error: Kbuild takes no path with a space or a colon: $REPO $TREE" >&2; exit 1 ;; esac
 mkdir -p "$B/results" "$B/tmp"
