@@ -497,10 +497,12 @@ static void suspended_to_idle(struct kunit *test)
 static void held_while_the_device_is_pulled_out(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
-	struct dma_fence *fences[SLOTS];
+	struct dma_fence *fences[SLOTS], *other = NULL;
 	struct mock_cb cb = {};
 
 	emit_fences(mock, fences, SLOTS);
+	/* on a ring that no scheduler has to stop for */
+	KUNIT_ASSERT_EQ(test, amdgpu_fence_emit(mock->kiq, &other, NULL, 0), 0);
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(fences[1], &cb.base, mock_cb_func), 0);
 	amdgpu_mock_unplug(mock);
 	amdgpu_mock_unload(mock);
@@ -509,7 +511,9 @@ static void held_while_the_device_is_pulled_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cb.error, -ECANCELED);
 	for (int i = 0; i < SLOTS; i++)
 		amdgpu_mock_use(test, fences[i], -ECANCELED);
+	amdgpu_mock_use(test, other, -ECANCELED);
 	put_fences(test, fences, SLOTS);
+	amdgpu_mock_last_put(test, other);
 	rcu_barrier();
 }
 
