@@ -440,6 +440,16 @@ static void buffer_goes_without_preemption(struct kunit *test)
 	xe_fence_test_last_put(test, fence);
 }
 
+/* As new_vma() does it for a buffer that is not the VM's own. */
+static void fence_buffer(struct kunit *test, struct xe_bo *bo)
+{
+	struct vm_test *t = test->priv;
+
+	xe_bo_lock(bo, false);
+	KUNIT_EXPECT_EQ(test, add_preempt_fences(t->vm, bo), 0);
+	xe_bo_unlock(bo);
+}
+
 static void external_buffer_goes_without_preemption(struct kunit *test)
 {
 	struct vm_test *t = test->priv;
@@ -447,9 +457,7 @@ static void external_buffer_goes_without_preemption(struct kunit *test)
 	struct dma_fence *fence = get_fence(tq);
 	struct xe_bo *bo = create_bo(test, NULL);
 
-	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, add_preempt_fences(t->vm, bo), 0);
-	xe_bo_unlock(bo);
+	fence_buffer(test, bo);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 4);
 	close_bo(bo);
 	flush_workqueue(t->xe->ttm.wq);
@@ -468,9 +476,7 @@ static void buffer_goes_after_the_preemption(struct kunit *test)
 	struct dma_fence *fence = get_fence(tq);
 	struct xe_bo *bo = create_bo(test, NULL);
 
-	xe_bo_lock(bo, false);
-	KUNIT_EXPECT_EQ(test, add_preempt_fences(t->vm, bo), 0);
-	xe_bo_unlock(bo);
+	fence_buffer(test, bo);
 	preempt(t, fence);
 	close_bo(bo);
 	flush_workqueue(t->xe->ttm.wq);
