@@ -157,13 +157,15 @@ kmake() {
 force=(CONFIG_DRM_POWERVR=m CONFIG_DRM_VC4=m)
 
 # The source to compile for one, below the current folder: itself, or what includes it.
+# amdgpu builds amdkfd.
 compiled() {
 	local n=${1%/*} inc
 
 	n=${n##*/}/${1##*/}
 	inc=$(grep -rlF --include='*.c' "#include \"$n\"" "$(dirname "$(dirname "$1")")" | sed -n 1p)
 	[ -n "$inc" ] || inc=$(grep -lF "#include \"${1##*/}\"" "$(dirname "$1")"/*.c | sed -n 1p)
-	echo "${inc:-$1}"
+	inc=${inc:-$1}
+	echo "${inc/'/amdkfd/'//amdgpu/../amdkfd/}"
 }
 
 # The same for kunit.py.
