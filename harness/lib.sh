@@ -93,8 +93,8 @@ patches() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1"; }
 # The files that a patch brings.
 brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 
-# The folders of the KUnit suites that the series brings, but for amdgpu's, which
-# take a kernel of their own: there is no amdgpu on User Mode Linux.
+# The folders of the KUnit suites that the series brings, but for amdgpu's: there is
+# no amdgpu on User Mode Linux.
 amdgpu_suites=drivers/gpu/drm/amd/amdgpu/tests
 brought_suites() {
 	local p
