@@ -194,6 +194,8 @@ static void sched_test_guilty_entity_runs_nothing_more(struct kunit *test)
 	first = mock_job_submit(entity, 1);
 	mock_wait_until(test, atomic_read(&entity->guilty));
 	second = mock_job_submit(entity, 2);
+	/* Until it is on the ring once more, the first has no error, and may be done. */
+	mock_wait_until(test, mock_sched_runs(sched) >= 2);
 	mock_sched_complete_all(sched);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(first), -ECANCELED);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(second), -ECANCELED);
