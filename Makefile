@@ -17,7 +17,7 @@ help:
 
 demo:	## the stock kernel dies, the patched one lives, side by side
 	@harness/demo
-test:	## KUnit and the unload test on User Mode Linux, amdgpu in QEMU
+test:	## KUnit and the unload test on User Mode Linux, xe and amdgpu in QEMU
 	@harness/test
 stress:	## on SMP x86-64 in QEMU: KASAN, KCSAN, PREEMPT_RT; the memory model
 	@harness/stress
