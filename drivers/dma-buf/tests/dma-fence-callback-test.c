@@ -78,7 +78,7 @@ struct state_cb {
 	bool signaled;
 	bool has_timestamp;
 	bool off_the_list;
-	bool notified;
+	bool callbacks_done;
 	int status;
 };
 
@@ -92,7 +92,7 @@ static void state_cb_func(struct dma_fence *fence, struct dma_fence_cb *cb)
 	/* How others see that a callback has run, or is about to. */
 	state->off_the_list = list_empty(&cb->node);
 	/* There are callbacks that have not returned: this one. */
-	state->notified = dma_fence_is_notified(fence);
+	state->callbacks_done = dma_fence_callbacks_done(fence);
 	/* Takes no lock for a fence that has signaled: the signaler holds it. */
 	state->status = dma_fence_get_status(fence);
 }
@@ -109,7 +109,7 @@ static void dma_fence_test_callback_finds_fence_signaled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cb.signaled);
 	KUNIT_EXPECT_TRUE(test, cb.has_timestamp);
 	KUNIT_EXPECT_TRUE(test, cb.off_the_list);
-	KUNIT_EXPECT_FALSE(test, cb.notified);
+	KUNIT_EXPECT_FALSE(test, cb.callbacks_done);
 	KUNIT_EXPECT_EQ(test, cb.status, -EIO);
 	dma_fence_put(fence);
 }

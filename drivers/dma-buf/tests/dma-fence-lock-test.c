@@ -195,9 +195,9 @@ static void dma_fence_test_signal_completes_notification(struct kunit *test)
 	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
-	KUNIT_EXPECT_FALSE(test, test_bit(DMA_FENCE_FLAG_NOTIFIED_BIT, &fence->flags));
+	KUNIT_EXPECT_FALSE(test, test_bit(DMA_FENCE_FLAG_CALLBACKS_DONE_BIT, &fence->flags));
 	dma_fence_signal(fence);
-	KUNIT_EXPECT_TRUE(test, test_bit(DMA_FENCE_FLAG_NOTIFIED_BIT, &fence->flags));
+	KUNIT_EXPECT_TRUE(test, test_bit(DMA_FENCE_FLAG_CALLBACKS_DONE_BIT, &fence->flags));
 	dma_fence_put(fence);
 }
 
@@ -274,7 +274,7 @@ static void dma_fence_test_use_after_lock_freed(struct kunit *test)
  * An issuer that runs the callbacks by itself says when it is done with them:
  * until then the lock is needed, and is there, from then on it is not.
  */
-static void dma_fence_test_lock_left_alone_when_notified(struct kunit *test)
+static void dma_fence_test_lock_left_alone_when_callbacks_done(struct kunit *test)
 {
 	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
@@ -295,7 +295,7 @@ static void dma_fence_test_lock_left_alone_when_notified(struct kunit *test)
 	dma_fence_lock_irqsave(fence, flags);
 	list_del_init(&late.base.node);
 	late.base.func(fence, &late.base);
-	dma_fence_set_notified(fence);
+	dma_fence_set_callbacks_done(fence);
 	late_removed = dma_fence_remove_callback(fence, &late.base);
 	dma_fence_unlock_irqrestore(fence, flags);
 
@@ -563,7 +563,7 @@ static void dma_fence_test_signaled_while_lock_is_waited_for(struct kunit *test)
  * The signaler has set the flag, and is about to run the callbacks. Whoever
  * promises that they have run waits for the lock, nobody else needs it any more.
  */
-static void dma_fence_test_lock_is_waited_for_until_notified(struct kunit *test)
+static void dma_fence_test_lock_is_waited_for_until_callbacks_done(struct kunit *test)
 {
 	const struct path *path = test->param_value;
 	int i;
@@ -591,7 +591,7 @@ static void dma_fence_test_lock_is_waited_for_until_notified(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, watch.outside, 0);
 
 		dma_fence_lock_irqsave(fence, flags);
-		dma_fence_set_notified(fence);
+		dma_fence_set_callbacks_done(fence);
 		dma_fence_unlock_irqrestore(fence, flags);
 
 		watch = (struct lock_watch){};
@@ -623,14 +623,14 @@ static struct kunit_case dma_fence_lock_tests[] = {
 	KUNIT_CASE_PARAM(dma_fence_test_use_attached_while_extern_lock_held,
 			 mock_atomic_use_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_use_after_lock_freed, mock_use_gen_params),
-	KUNIT_CASE_PARAM(dma_fence_test_lock_left_alone_when_notified,
+	KUNIT_CASE_PARAM(dma_fence_test_lock_left_alone_when_callbacks_done,
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_lock_is_taken_in_a_section, path_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_lock_left_alone_if_signaled_before_section,
 			 path_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_signaled_while_lock_is_waited_for,
 			 path_gen_params),
-	KUNIT_CASE_PARAM(dma_fence_test_lock_is_waited_for_until_notified,
+	KUNIT_CASE_PARAM(dma_fence_test_lock_is_waited_for_until_callbacks_done,
 			 path_gen_params),
 	{}
 };

@@ -228,7 +228,7 @@ static void race_expect_signaled(struct racer *racer, struct race_slot *slot)
 }
 
 /* Who signals, or waits for longer than not at all, comes after the callbacks. */
-static void race_expect_notified(struct racer *racer, struct race_slot *slot)
+static void race_expect_callbacks_done(struct racer *racer, struct race_slot *slot)
 {
 	int i;
 
@@ -338,7 +338,7 @@ static void act_signal(struct racer *racer, struct race_slot *slot)
 	else
 		race_expect(racer, ret == -EINVAL);
 	if (!(racer->race->flags & RACE_PUT))
-		race_expect_notified(racer, slot);
+		race_expect_callbacks_done(racer, slot);
 	race_retire(racer, slot);
 }
 
@@ -433,7 +433,7 @@ static void act_wait(struct racer *racer, struct race_slot *slot)
 	race_expect(racer, ret <= (timeout ?: 1));
 	race_expect(racer, ret || timeout < 2);
 	if (ret > 0)
-		race_expect_notified(racer, slot);
+		race_expect_callbacks_done(racer, slot);
 }
 
 static struct race_slot *next_slot(struct racer *racer, struct race_slot *slot)

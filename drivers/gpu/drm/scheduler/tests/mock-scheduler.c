@@ -51,10 +51,10 @@ static signed long mock_hw_wait(struct dma_fence *fence, bool intr, signed long 
 	unsigned long flags;
 
 	dma_fence_lock_irqsave(fence, flags);
-	if (dma_fence_test_signaled_flag(fence) && !dma_fence_is_notified(fence)) {
+	if (dma_fence_test_signaled_flag(fence) && !dma_fence_callbacks_done(fence)) {
 		fence->timestamp = ktime_get();
 		set_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags);
-		dma_fence_set_notified(fence);
+		dma_fence_set_callbacks_done(fence);
 	}
 	dma_fence_unlock_irqrestore(fence, flags);
 

@@ -549,7 +549,7 @@ static void run_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, job->job_run_counter, 1);
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(fence, &cb.base, mock_cb_func), 0);
 
-	KUNIT_EXPECT_PTR_EQ(test, amdgpu_fence_take(ring, 1), fence);
+	KUNIT_EXPECT_PTR_EQ(test, amdgpu_fence_remove_from_ring(ring, 1), fence);
 	dma_fence_put(fence);
 	amdgpu_fence_driver_force_completion(ring, NULL);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
