@@ -90,6 +90,16 @@ place_of() { git -C "$1" log -1 --format=%B "$2" | sed -n 's/^Patch: *//p' | tai
 # The patches that a series file names, in their order.
 patches() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1"; }
 
+# The patches of the series in a room: those of one folder, or, for 'fixes', those of
+# that section, which stand by themselves.
+in_room() {
+	if [ "$1" = fixes ]; then
+		patches <(sed -n '/^# == fixes:/,/^# == [^f]/p' "$REPO/series")
+	else
+		patches "$REPO/series" | grep -x "$1/[^/]*" || true
+	fi
+}
+
 # The files that a patch brings.
 brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 
