@@ -103,15 +103,21 @@ in_room() {
 # The files that a patch brings.
 brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 
-# The folders of the KUnit suites that the series brings, but for amdgpu's: there is
-# no amdgpu on User Mode Linux.
-amdgpu_suites=drivers/gpu/drm/amd/amdgpu/tests
+# The folders of the KUnit suites that the series brings, but for those of drivers that
+# there are not on User Mode Linux.
+x86_suites=drivers/gpu/drm/amd/amdgpu/tests
+# Those of drivers of which the series changes little run there only: on x86-64 they
+# would be most of the build.
+uml_suites='drivers/gpu/drm/etnaviv/tests
+drivers/gpu/drm/nouveau/tests
+drivers/gpu/drm/qxl/tests
+drivers/gpu/drm/radeon/tests'
 brought_suites() {
 	local p
 
 	for p in $(patches "$REPO/series"); do
 		brings "$REPO/$p"
-	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$amdgpu_suites"
+	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"
 }
 
 # Every file that the series in a directory consists of.
