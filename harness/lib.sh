@@ -109,7 +109,9 @@ x86_suites=drivers/gpu/drm/amd/amdgpu/tests
 # Those of drivers of which the series changes little run there only: on x86-64 they
 # would be most of the build.
 uml_suites='drivers/gpu/drm/etnaviv/tests
+drivers/gpu/drm/imagination/tests
 drivers/gpu/drm/nouveau/tests
+drivers/gpu/drm/panthor/tests
 drivers/gpu/drm/qxl/tests
 drivers/gpu/drm/radeon/tests'
 brought_suites() {
