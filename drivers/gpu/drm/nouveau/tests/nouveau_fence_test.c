@@ -76,7 +76,8 @@ static int fence_test_init(struct kunit *test)
 	context = dma_fence_context_alloc(CHANNELS);
 	t->drm.runl->context_base = context;
 	t->other.runl = t->drm.runl;
-	t->drm.fence = t->other.fence = &t->priv;
+	t->drm.fence = &t->priv;
+	t->other.fence = &t->priv;
 	t->cli[0].drm = &t->drm;
 	t->cli[1].drm = &t->other;
 	strscpy(t->cli[0].name, "client");
