@@ -11,7 +11,7 @@ export CC
 endif
 
 .PHONY: help demo test stress tree export check issuers bench mutants coverage \
-	mbox bisect bases clean
+	mbox bisect bases outside clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -41,5 +41,7 @@ bisect:	## does every patch stand alone?  builds after each, KUnit after each ro
 	@harness/bisect
 bases:	## the series on each 6.12.y that the package source lists: a table
 	@harness/bases
+outside: ## DKMS packages of Debian's and probes, built for stock and patched: a table
+	@harness/outside
 clean:	## removes build/
 	@harness/clean
