@@ -65,7 +65,7 @@ position bring.p;
 @under depends on patch@
 identifier f = {dma_fence_signal_locked, dma_fence_signal_timestamp_locked,
 		dma_fence_is_signaled_locked, dma_fence_get_status_locked,
-		dma_fence_add_callback, dma_fence_spinlock};
+		dma_fence_add_callback};
 @@
 
 f(...)

@@ -181,6 +181,7 @@ static void sched_test_ops_answer_while_signaled(struct kunit *test)
 	struct running r = job_armed(test);
 	const struct dma_fence_ops *scheduled, *finished;
 
+	r.sched->unknown_ends = true;
 	rcu_read_lock();
 	scheduled = rcu_dereference(r.scheduled->ops);
 	finished = rcu_dereference(r.finished->ops);
