@@ -31,12 +31,19 @@ struct dma_fence_ops o@p = {
 
 @own@
 expression F, ops, c, seqno;
-identifier init = {dma_fence_init, dma_fence_init64,
-		   dma_fence_init_first, dma_fence_init_second};
+identifier init = {dma_fence_init, dma_fence_init64};
 position p;
 @@
 
 init@p(F, ops, NULL, c, seqno)
+
+@own_pair@
+expression O, a, b, opsa, opsb, c, seqno;
+identifier pair = {dma_fence_init_pair, dma_fence_init_pair64};
+position p;
+@@
+
+pair@p(O, a, b, opsa, opsb, NULL, c, seqno)
 
 @script:python depends on report@
 p << table.p;
@@ -63,3 +70,11 @@ p << own.p;
 ops << own.ops;
 @@
 coccilib.report.print_report(p[0], "own %s" % ops.replace(" ", ""))
+
+@script:python depends on report@
+p << own_pair.p;
+opsa << own_pair.opsa;
+opsb << own_pair.opsb;
+@@
+for ops in (opsa, opsb):
+	coccilib.report.print_report(p[0], "own %s" % ops.replace(" ", ""))

@@ -32,16 +32,15 @@ static void bad_init(struct sample *s, struct timeline *t)
 /* No patch: this may be any lock. */
 static void bad_pair(struct sample *s, spinlock_t *lock)
 {
-	dma_fence_init_first(&s->base, &sample_ops, lock, 1, 1);
-	dma_fence_init_second(&s->second, &sample_ops, lock, 2, 1);
+	dma_fence_init_pair(s, base, second, &sample_ops, &other_ops, lock, 1, 1);
+	dma_fence_init_pair64(s, base, second, &sample_ops, &other_ops, lock, 1, 1);
 }
 
 static void good_init(struct sample *s)
 {
 	dma_fence_init(&s->base, &sample_ops, NULL, 1, 1);
 	dma_fence_init64(&s->base, &sample_ops, NULL, 1, 1);
-	dma_fence_init_first(&s->base, &sample_ops, NULL, 1, 1);
-	dma_fence_init_second(&s->second, &sample_ops, NULL, 2, 1);
+	dma_fence_init_pair(s, base, second, &sample_ops, &other_ops, NULL, 1, 1);
 	/* no lock at all */
 	dma_fence_array_init(&s->base, 2, NULL, 1, 1, false);
 }

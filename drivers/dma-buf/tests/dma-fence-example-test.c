@@ -57,8 +57,13 @@ static bool demo_enable_signaling(struct dma_fence *fence)
 	struct demo_engine *engine = to_demo_fence(fence)->engine;
 
 	spin_lock(&engine->lock);
-	/* If the job is done already, the interrupt comes at once. */
-	engine->irq_enabled = true;
+	/*
+	 * If the job is done already, the interrupt comes at once. But not
+	 * if demo_complete() has the fence, and will signal it anyway: after
+	 * the last job nobody would turn the interrupt off.
+	 */
+	if (!list_empty(&engine->pending))
+		engine->irq_enabled = true;
 	spin_unlock(&engine->lock);
 
 	return true;
@@ -243,6 +248,31 @@ static void example_test_first_callback_enables_the_interrupt(struct kunit *test
 	dma_fence_put(fence);
 }
 
+/* demo_complete() has the last fence off the list, and has not signaled it yet. */
+static void example_test_no_interrupt_is_enabled_after_the_last_job(struct kunit *test)
+{
+	struct demo_engine *engine = demo_test_create(test);
+	struct dma_fence *fence = demo_test_submit(test, engine);
+	struct mock_cb cb = {};
+
+	spin_lock_irq(&engine->lock);
+	list_del_init(&to_demo_fence(fence)->node);
+	spin_unlock_irq(&engine->lock);
+
+	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(fence, &cb.base, mock_cb_func), 0);
+	KUNIT_EXPECT_FALSE(test, engine->irq_enabled);
+
+	spin_lock_irq(&engine->lock);
+	list_add_tail(&to_demo_fence(fence)->node, &engine->pending);
+	spin_unlock_irq(&engine->lock);
+	demo_complete(engine, fence->seqno, 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
+	KUNIT_EXPECT_FALSE(test, engine->irq_enabled);
+
+	demo_engine_destroy(engine);
+	dma_fence_put(fence);
+}
+
 struct demo_cb {
 	struct dma_fence_cb base;
 	struct demo_engine *engine;
@@ -353,6 +383,7 @@ static void example_test_fences_outlive_the_engine(struct kunit *test)
 static struct kunit_case dma_fence_example_tests[] = {
 	KUNIT_CASE(example_test_jobs_are_done_up_to_a_seqno),
 	KUNIT_CASE(example_test_first_callback_enables_the_interrupt),
+	KUNIT_CASE(example_test_no_interrupt_is_enabled_after_the_last_job),
 	KUNIT_CASE(example_test_engine_is_not_locked_in_callbacks),
 	KUNIT_CASE(example_test_signaled_fence_holds_nothing),
 	KUNIT_CASE(example_test_stopped_engine_issues_no_fence),

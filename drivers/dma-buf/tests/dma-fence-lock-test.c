@@ -14,6 +14,7 @@
 #include <linux/dma-fence.h>
 #include <linux/irqflags.h>
 #include <linux/minmax.h>
+#include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -446,6 +447,18 @@ static long path_set_deadline(struct dma_fence *fence, struct mock_cb *cb)
 	return 0;
 }
 
+static long path_lock(struct dma_fence *fence, struct mock_cb *cb)
+{
+	unsigned long flags;
+
+	if (!dma_fence_lock_unsignaled(fence, &flags))
+		return false;
+
+	dma_fence_unlock_unsignaled(fence, flags);
+
+	return true;
+}
+
 static const struct path {
 	const char *name;
 	long (*take)(struct dma_fence *fence, struct mock_cb *cb);
@@ -458,6 +471,7 @@ static const struct path {
 } paths[] = {
 	{ "dma_fence_signal", path_signal, 0, -EINVAL, true },
 	{ "dma_fence_signal_timestamp", path_signal_timestamp, 0, -EINVAL, true },
+	{ "dma_fence_lock_unsignaled", path_lock, true, false },
 	{ "dma_fence_enable_sw_signaling", path_enable, 0, 0 },
 	{ "dma_fence_add_callback", path_add, 0, -ENOENT },
 	{ "dma_fence_remove_callback", path_remove, true, false, true },
@@ -603,6 +617,92 @@ static void dma_fence_test_lock_is_waited_for_until_callbacks_done(struct kunit 
 	}
 }
 
+/* As long as nobody has set it: the issuer's lock may be gone afterwards. */
+static void dma_fence_test_timestamp_is_waited_for_in_a_section(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(lock_kinds); i++) {
+		struct mock_issuer *issuer = mock_issuer_create(test, lock_kinds[i]);
+		struct dma_fence *fence = mock_fence_create(issuer, 1);
+		struct lock_watch watch = {};
+
+		if (!IS_ENABLED(CONFIG_LOCKDEP) || !IS_ENABLED(CONFIG_TRACEPOINTS) ||
+		    !debug_locks) {
+			dma_fence_put(fence);
+			kunit_skip(test, "needs CONFIG_PROVE_LOCKING and CONFIG_TRACEPOINTS");
+		}
+
+		set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+		lock_watch_start(test, &watch, fence);
+		dma_fence_timestamp(fence);
+		lock_watch_stop(&watch);
+		KUNIT_EXPECT_EQ(test, watch.locked, 1);
+		KUNIT_EXPECT_EQ(test, watch.outside, 0);
+
+		fence->timestamp = 1;
+		set_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags);
+		watch = (struct lock_watch){};
+		lock_watch_start(test, &watch, fence);
+		KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), 1);
+		lock_watch_stop(&watch);
+		KUNIT_EXPECT_EQ(test, watch.locked, 0);
+		dma_fence_put(fence);
+	}
+}
+
+static void dma_fence_test_locked_fence_is_not_signaled(struct kunit *test)
+{
+	struct dma_fence *fence =
+		mock_fence_create(mock_issuer_create(test, mock_lock_flags(test)), 1);
+	unsigned long flags;
+
+	KUNIT_ASSERT_TRUE(test, dma_fence_lock_unsignaled(fence, &flags));
+	dma_fence_assert_held(fence);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		KUNIT_EXPECT_TRUE(test, irqs_disabled());
+	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(fence));
+	dma_fence_signal_locked(fence);
+	dma_fence_unlock_unsignaled(fence, flags);
+	KUNIT_EXPECT_FALSE(test, irqs_disabled());
+
+	KUNIT_EXPECT_FALSE(test, dma_fence_lock_unsignaled(fence, &flags));
+	KUNIT_EXPECT_FALSE(test, irqs_disabled());
+	dma_fence_put(fence);
+}
+
+/*
+ * To begin a signalling section is to wait for nobody. So it is no inversion that
+ * one begins with a lock held that another takes: with PREEMPT_RT the fence locks are
+ * such locks.
+ */
+static void dma_fence_test_signalling_section_begins_below_any_lock(struct kunit *test)
+{
+	static DEFINE_MUTEX(lock);
+	bool outer, inner;
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP) || !debug_locks)
+		kunit_skip(test, "needs CONFIG_PROVE_LOCKING");
+
+	mutex_lock(&lock);
+	outer = dma_fence_begin_signalling();
+	/* The annotation is there ... */
+	KUNIT_EXPECT_FALSE(test, outer);
+	inner = dma_fence_begin_signalling();
+	KUNIT_EXPECT_TRUE(test, inner);
+	dma_fence_end_signalling(inner);
+	dma_fence_end_signalling(outer);
+	mutex_unlock(&lock);
+
+	outer = dma_fence_begin_signalling();
+	mutex_lock(&lock);
+	mutex_unlock(&lock);
+	dma_fence_end_signalling(outer);
+
+	/* ... and lockdep has nothing against it. */
+	KUNIT_EXPECT_TRUE(test, debug_locks);
+}
+
 static struct kunit_case dma_fence_lock_tests[] = {
 	KUNIT_CASE(dma_fence_test_size_is_64_bytes),
 	KUNIT_CASE(dma_fence_test_init_without_lock_uses_inline_lock),
@@ -632,6 +732,10 @@ static struct kunit_case dma_fence_lock_tests[] = {
 			 path_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_lock_is_waited_for_until_callbacks_done,
 			 path_gen_params),
+	KUNIT_CASE(dma_fence_test_timestamp_is_waited_for_in_a_section),
+	KUNIT_CASE_PARAM(dma_fence_test_locked_fence_is_not_signaled,
+			 mock_lock_gen_params),
+	KUNIT_CASE(dma_fence_test_signalling_section_begins_below_any_lock),
 	{}
 };
 

@@ -308,7 +308,7 @@ struct signaled_probe {
 	bool has_ops;
 };
 
-static void signaled_probe(void *data, struct dma_fence *fence)
+static void signaled_probe(void *data, const struct dma_fence *fence)
 {
 	struct signaled_probe *seen = data;
 

@@ -73,8 +73,8 @@ static struct pair *pair_create(struct kunit *test, struct pair_issuer *issuer)
 
 	KUNIT_ASSERT_NOT_NULL(test, pair);
 	strscpy(pair->name, "pair-timeline");
-	dma_fence_init_first(&pair->first, &issuer->first_ops, lock, context, 1);
-	dma_fence_init_second(&pair->second, &issuer->second_ops, lock, context + 1, 1);
+	dma_fence_init_pair(pair, first, second, &issuer->first_ops, &issuer->second_ops,
+			    lock, context, 1);
 
 	return pair;
 }
@@ -85,15 +85,15 @@ static void dma_fence_test_second_of_first_alone(struct kunit *test)
 	struct pair *pair = pair_create(test, issuer);
 	struct dma_fence *other = mock_fence_create_orphan(test, 0);
 
-	KUNIT_EXPECT_PTR_EQ(test, dma_fence_second(&pair->first), &pair->second);
-	KUNIT_EXPECT_NULL(test, dma_fence_second(&pair->second));
-	KUNIT_EXPECT_NULL(test, dma_fence_second(other));
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_pair_second(&pair->first), &pair->second);
+	KUNIT_EXPECT_NULL(test, dma_fence_pair_second(&pair->second));
+	KUNIT_EXPECT_NULL(test, dma_fence_pair_second(other));
 
 	/* Not a question to ops: the answer stays when they are gone. */
 	dma_fence_signal(&pair->first);
 	dma_fence_signal(&pair->second);
-	KUNIT_EXPECT_PTR_EQ(test, dma_fence_second(&pair->first), &pair->second);
-	KUNIT_EXPECT_NULL(test, dma_fence_second(&pair->second));
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_pair_second(&pair->first), &pair->second);
+	KUNIT_EXPECT_NULL(test, dma_fence_pair_second(&pair->second));
 
 	dma_fence_put(other);
 	dma_fence_put(&pair->second);
@@ -174,7 +174,7 @@ static void dma_fence_test_first_outlives_second(struct kunit *test)
 
 	/* The last put of the second has dropped its reference, and no more. */
 	KUNIT_EXPECT_EQ(test, kref_read(&pair->first.refcount), 1);
-	KUNIT_EXPECT_PTR_EQ(test, dma_fence_second(&pair->first), &pair->second);
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_pair_second(&pair->first), &pair->second);
 	KUNIT_EXPECT_NULL(test, dma_fence_get_rcu(&pair->second));
 	mock_fence_use(test, &pair->first);
 	dma_fence_put(&pair->first);

@@ -9,7 +9,12 @@
 
 #include <kunit/test.h>
 
+#include <linux/completion.h>
 #include <linux/dma-fence.h>
+#include <linux/dma-fence-unwrap.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/timer.h>
 
 #include "mock-issuer.h"
 
@@ -146,6 +151,124 @@ static void dma_fence_test_timestamp_outlives_issuer(struct kunit *test)
 	mock_fence_use(test, fence);
 	KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), 12345);
 	dma_fence_put(fence);
+}
+
+/*
+ * Between the two flags of a signal. i915 sets the first without the lock, and
+ * somebody who signals with the lock held may be preempted, with PREEMPT_RT.
+ */
+
+struct late_timestamp {
+	struct timer_list timer;
+	struct dma_fence *fence;
+};
+
+static void set_timestamp(struct dma_fence *fence)
+{
+	fence->timestamp = 12345;
+	smp_mb__before_atomic(); /* pairs with dma_fence_timestamp() */
+	set_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags);
+}
+
+/* An end to the test of a kernel that spins. */
+static void set_timestamp_late(struct timer_list *timer)
+{
+	set_timestamp(container_of(timer, struct late_timestamp, timer)->fence);
+}
+
+static void nobody_spins_for_a_timestamp(struct kunit *test)
+{
+	struct dma_fence *fence = fence_create(test), *merged;
+	struct late_timestamp late = { .fence = fence };
+	ktime_t before = ktime_get(), timestamp;
+
+	set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
+	timer_setup_on_stack(&late.timer, set_timestamp_late, 0);
+	mod_timer(&late.timer, jiffies + HZ);
+
+	timestamp = dma_fence_timestamp(fence);
+	merged = dma_fence_unwrap_merge(fence);
+
+	KUNIT_EXPECT_TRUE_MSG(test, del_timer_sync(&late.timer), "waited for the timestamp");
+	destroy_timer_on_stack(&late.timer);
+	/* It is at most that old. */
+	KUNIT_EXPECT_GE(test, timestamp, before);
+	KUNIT_EXPECT_LE(test, timestamp, ktime_get());
+	KUNIT_EXPECT_NOT_NULL(test, merged);
+	dma_fence_put(merged);
+
+	set_timestamp(fence);
+	KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), 12345);
+	dma_fence_put(fence);
+}
+
+struct preempted {
+	struct dma_fence *fence;
+	struct completion locked, done;
+	bool asked;
+	ktime_t timestamp, took;
+};
+
+static int preempted_signaler(void *data)
+{
+	struct preempted *p = data;
+	unsigned long flags;
+
+	dma_fence_lock_irqsave(p->fence, flags);
+	set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &p->fence->flags);
+	complete(&p->locked);
+	while (!READ_ONCE(p->asked))
+		cpu_relax();
+	set_timestamp(p->fence);
+	dma_fence_unlock_irqrestore(p->fence, flags);
+
+	return 0;
+}
+
+static int preempting_reader(void *data)
+{
+	struct preempted *p = data;
+	ktime_t start;
+
+	sched_set_fifo(current);
+	wait_for_completion(&p->locked);
+	start = ktime_get();
+	WRITE_ONCE(p->asked, true);
+	p->timestamp = dma_fence_timestamp(p->fence);
+	p->took = ktime_sub(ktime_get(), start);
+	complete(&p->done);
+
+	return 0;
+}
+
+/*
+ * Both are on one CPU. A reader that spins keeps the signaler off it, until the
+ * scheduler, after most of a second, lets others in.
+ */
+static void reader_lends_its_priority_to_the_signaler(struct kunit *test)
+{
+	struct preempted p = { .fence = fence_create(test) };
+	struct task_struct *reader, *signaler;
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		dma_fence_signal(p.fence);
+		dma_fence_put(p.fence);
+		kunit_skip(test, "whoever holds a spinlock is not preempted");
+	}
+
+	init_completion(&p.locked);
+	init_completion(&p.done);
+	reader = kthread_create_on_cpu(preempting_reader, &p, 0, "reader/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, reader);
+	wake_up_process(reader);
+	signaler = kthread_create_on_cpu(preempted_signaler, &p, 0, "signaler/%u");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, signaler);
+	wake_up_process(signaler);
+
+	wait_for_completion(&p.done);
+	KUNIT_EXPECT_EQ(test, p.timestamp, 12345);
+	KUNIT_EXPECT_LT(test, ktime_to_ms(p.took), 400);
+	dma_fence_put(p.fence);
 }
 
 /* From here on: misuse. */
@@ -356,6 +479,8 @@ static struct kunit_case dma_fence_status_tests[] = {
 	KUNIT_CASE_PARAM(dma_fence_test_timestamp_is_that_given_locked,
 			 mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_timestamp_outlives_issuer, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(nobody_spins_for_a_timestamp, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(reader_lends_its_priority_to_the_signaler, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_second_signal_is_refused, mock_lock_gen_params),
 	KUNIT_CASE(dma_fence_test_signal_of_null_is_refused),
 	KUNIT_CASE(dma_fence_test_get_and_put_of_null),

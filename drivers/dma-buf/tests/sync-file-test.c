@@ -185,15 +185,21 @@ static void expect_signaled(struct kunit *test, struct dma_fence *fence,
 			ktime_to_ns(dma_fence_timestamp(fence)));
 }
 
-/* The name that a sync_file has for want of another, if @size is all the room. */
+/*
+ * The name that a sync_file has for want of another, if @size is all the room: the
+ * numbers are all there, the @prefix as far as it fits.
+ */
 static void expect_default_name(struct kunit *test, struct dma_fence *fence,
 				const char *prefix, const char *name,
 				size_t size)
 {
-	char want[64];
+	char numbers[48], want[64];
+	int room;
 
 	KUNIT_ASSERT_LE(test, size, sizeof(want));
-	snprintf(want, size, "%s%llu-%llu", prefix, fence->context, fence->seqno);
+	room = size - 1 - snprintf(numbers, sizeof(numbers), "%llu-%llu", fence->context,
+				   fence->seqno);
+	snprintf(want, size, "%.*s%s", room, prefix, numbers);
 	KUNIT_EXPECT_STREQ(test, name, want);
 }
 
@@ -378,6 +384,46 @@ static void name_follows_the_state_of_the_fence(struct kunit *test)
 
 	close_sync_file(test, sync_file);
 	mock_put_detached(test, fence);
+}
+
+/* All have the same driver and timeline, and these fill the 32 bytes. */
+static void names_tell_signaled_fences_apart(struct kunit *test)
+{
+	struct dma_fence *fence = mock_fence_create_detached(test, 4294967295u, 0);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	struct user_args args;
+	char end[32];
+
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 0, &args), 0);
+	snprintf(end, sizeof(end), "%llu-4294967295", fence->context);
+	KUNIT_EXPECT_EQ(test, strlen(args.info.name), sizeof(args.info.name) - 1);
+	KUNIT_EXPECT_STREQ(test, end,
+			   args.info.name + sizeof(args.info.name) - 1 - strlen(end));
+	KUNIT_EXPECT_TRUE(test, strstarts(args.info.name, "detached-driver"));
+
+	close_sync_file(test, sync_file);
+	dma_fence_put(fence);
+}
+
+/* Of a buffer too small for them the numbers take what there is. */
+static void name_fits_any_buffer(struct kunit *test)
+{
+	struct dma_fence *fence = mock_fence_create_detached(test, 123456789, 0);
+	struct sync_file *sync_file = open_sync_file(test, fence);
+	char name[16], numbers[48], expected[16];
+	int size;
+
+	snprintf(numbers, sizeof(numbers), "%llu-123456789", fence->context);
+	for (size = 0; size <= 8; size++) {
+		memset(name, 'x', sizeof(name));
+		memset(expected, 'x', sizeof(expected));
+		snprintf(expected, size, "%s", numbers);
+		sync_file_get_name(sync_file, name, size);
+		KUNIT_EXPECT_MEMEQ(test, name, expected, sizeof(name));
+	}
+
+	close_sync_file(test, sync_file);
+	dma_fence_put(fence);
 }
 
 static void name_given_by_user_space_stays(struct kunit *test)
@@ -760,6 +806,8 @@ static struct kunit_case sync_file_test_cases[] = {
 	KUNIT_CASE_PARAM(info_of_an_attached_fence, mock_attached_gen_params),
 	KUNIT_CASE_PARAM(name_follows_the_state_of_the_fence,
 			 mock_lock_gen_params),
+	KUNIT_CASE_PARAM(names_tell_signaled_fences_apart, mock_lock_gen_params),
+	KUNIT_CASE_PARAM(name_fits_any_buffer, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(name_given_by_user_space_stays, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(merge_leaves_the_live_fence, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(merge_of_live_fences_outlives_their_issuers,

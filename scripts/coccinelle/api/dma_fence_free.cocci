@@ -79,8 +79,7 @@ kmem_cache_free@p(c, E);
 // By hand, where dma_fence_put() belongs.
 @initialized exists@
 expression F, E;
-identifier init = {dma_fence_init, dma_fence_init64,
-		   dma_fence_init_first, dma_fence_init_second};
+identifier init = {dma_fence_init, dma_fence_init64};
 position p;
 @@
 
@@ -162,8 +161,7 @@ fn(struct dma_fence *f)
 
 @depends on patch exists@
 expression F, E;
-identifier init = {dma_fence_init, dma_fence_init64,
-		   dma_fence_init_first, dma_fence_init_second};
+identifier init = {dma_fence_init, dma_fence_init64};
 @@
 
 init(F, ...);

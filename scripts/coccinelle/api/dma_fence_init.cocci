@@ -29,8 +29,7 @@ virtual report
 
 @null@
 expression F, ops, ctx, seqno;
-identifier init = {dma_fence_init, dma_fence_init64,
-		   dma_fence_init_first, dma_fence_init_second};
+identifier init = {dma_fence_init, dma_fence_init64};
 position p;
 @@
 
@@ -38,12 +37,28 @@ init@p(F, ops, NULL, ctx, seqno)
 
 @bring@
 expression F, ops, lock, ctx, seqno;
-identifier init = {dma_fence_init, dma_fence_init64,
-		   dma_fence_init_first, dma_fence_init_second};
+identifier init = {dma_fence_init, dma_fence_init64};
 position p != null.p;
 @@
 
 init@p(F, ops, lock, ctx, seqno)
+
+// Two fences in one object, which share the lock.
+@null_pair@
+expression O, a, b, opsa, opsb, ctx, seqno;
+identifier pair = {dma_fence_init_pair, dma_fence_init_pair64};
+position p;
+@@
+
+pair@p(O, a, b, opsa, opsb, NULL, ctx, seqno)
+
+@bring_pair@
+expression O, a, b, opsa, opsb, lock, ctx, seqno;
+identifier pair = {dma_fence_init_pair, dma_fence_init_pair64};
+position p != null_pair.p;
+@@
+
+pair@p(O, a, b, opsa, opsb, lock, ctx, seqno)
 
 //----------------------------------------------------------
 //  For context mode
@@ -56,6 +71,14 @@ position bring.p;
 @@
 
 * init@p(F, ops, lock, ctx, seqno)
+
+@depends on context@
+expression O, a, b, opsa, opsb, lock, ctx, seqno;
+identifier pair;
+position bring_pair.p;
+@@
+
+* pair@p(O, a, b, opsa, opsb, lock, ctx, seqno)
 
 //----------------------------------------------------------
 //  For patch mode
@@ -80,8 +103,7 @@ struct dma_fence_ops ops = {
 
 @given depends on patch@
 expression F, ctx, seqno;
-identifier init = {dma_fence_init, dma_fence_init64,
-		   dma_fence_init_first, dma_fence_init_second};
+identifier init = {dma_fence_init, dma_fence_init64};
 identifier T, L, o;
 struct T *x;
 position p, l;
@@ -166,3 +188,25 @@ lock << bring.lock;
 
 coccilib.report.print_report(p[0],
 	"WARNING: a fence with %s brings its lock, %s" % (ops.replace(" ", ""), lock.replace(" ", "")))
+
+@script:python depends on org@
+p << bring_pair.p;
+opsa << bring_pair.opsa;
+opsb << bring_pair.opsb;
+lock << bring_pair.lock;
+@@
+
+for ops in (opsa, opsb):
+	coccilib.org.print_todo(p[0],
+		"WARNING: a fence with %s brings its lock, %s" % (ops.replace(" ", ""), lock.replace(" ", "")))
+
+@script:python depends on report@
+p << bring_pair.p;
+opsa << bring_pair.opsa;
+opsb << bring_pair.opsb;
+lock << bring_pair.lock;
+@@
+
+for ops in (opsa, opsb):
+	coccilib.report.print_report(p[0],
+		"WARNING: a fence with %s brings its lock, %s" % (ops.replace(" ", ""), lock.replace(" ", "")))

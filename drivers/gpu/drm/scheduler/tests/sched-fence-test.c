@@ -64,8 +64,8 @@ static void sched_test_fences_are_two_in_one_object(struct kunit *test)
 	struct running r = job_armed(test);
 
 	KUNIT_EXPECT_PTR_EQ(test, (void *)r.s_fence, (void *)r.scheduled);
-	KUNIT_EXPECT_PTR_EQ(test, dma_fence_second(r.scheduled), r.finished);
-	KUNIT_EXPECT_NULL(test, dma_fence_second(r.finished));
+	KUNIT_EXPECT_PTR_EQ(test, dma_fence_pair_second(r.scheduled), r.finished);
+	KUNIT_EXPECT_NULL(test, dma_fence_pair_second(r.finished));
 	/* One reference of the finished fence, one of ours; the job's, and ours. */
 	KUNIT_EXPECT_EQ(test, kref_read(&r.scheduled->refcount), 2);
 	KUNIT_EXPECT_EQ(test, kref_read(&r.finished->refcount), 2);
@@ -147,18 +147,17 @@ static const struct dma_fence_ops pair_ops = {
 /* Others may have two fences in an object as well. */
 static void sched_test_foreign_pairs_are_no_jobs(struct kunit *test)
 {
-	struct dma_fence *pair = kcalloc(2, sizeof(*pair), GFP_KERNEL);
+	struct dma_fence_pair *pair = kzalloc(sizeof(*pair), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, pair);
-	dma_fence_init_first(&pair[0], &pair_ops, NULL, 1, 1);
-	dma_fence_init_second(&pair[1], &pair_ops, NULL, 1, 2);
-	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair[0]));
-	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair[1]));
-	dma_fence_signal(&pair[0]);
-	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair[0]));
-	dma_fence_signal(&pair[1]);
-	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair[0]));
-	dma_fence_put(&pair[1]);
+	dma_fence_init_pair(pair, first, second, &pair_ops, &pair_ops, NULL, 1, 1);
+	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair->first));
+	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair->second));
+	dma_fence_signal(&pair->first);
+	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair->first));
+	dma_fence_signal(&pair->second);
+	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(&pair->first));
+	dma_fence_put(&pair->second);
 }
 
 static void sched_test_names_until_signaled(struct kunit *test)
