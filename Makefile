@@ -35,7 +35,7 @@ mutants:	## wrong lines, one at a time: does a test fail?  ONLY= takes some
 	@harness/mutants
 coverage:	## the lines that the tests on User Mode Linux run
 	@harness/coverage
-mbox:	## the series as mail in build/mbox/, or one room of it: ROOM=
+mbox:	## the series as mail in build/mbox/; one room of it, or the fixes: ROOM=
 	@harness/mbox
 bisect:	## does every patch stand alone?  builds after each, KUnit after each room
 	@harness/bisect
