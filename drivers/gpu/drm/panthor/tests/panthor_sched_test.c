@@ -701,7 +701,8 @@ static void jobs_get_their_fences_back_after_a_reset(struct kunit *test)
 	panthor_sched_post_reset(t->ptdev, false);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[0]->parent), done);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[1]->parent), done);
-	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[2]->parent), queue->fence_ctx.last_fence);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[2]->parent),
+			    queue->fence_ctx.last_fence);
 
 	panthor_test_complete(test, 0, 1);
 	panthor_test_expect_done(test, finished[0], 0);
