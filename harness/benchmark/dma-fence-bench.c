@@ -13,6 +13,7 @@
  * Results are lines 'bench|<kind>|<lock>|<operation>|<goal>|<value>', with
  *   kind	call, composed: instructions an operation; allocs, bytes: of one;
  *		growth: instructions; contention: lives of fences in a slice;
+ *		graces: how often a grace period was waited for;
  *		rate: jobs in 10^9 ticks of the CPU's time stamp counter
  *   lock	external, inline; both, for what does not depend on it
  *   goal	what harness/bench-report holds the ratio to
@@ -58,6 +59,7 @@
 #define MIXED	"mixed"		/* composed of calls of several kinds */
 #define JOB	"job"		/* a job of the scheduler, which embeds fences */
 #define SAME	"same"		/* memory that must not become more */
+#define ONE	"one"		/* at most once, whatever stock does */
 #define LIVE	"live"		/* one call on a fence that has not signaled */
 #define LOCKED	"locked"	/* on a signaled fence, where stock takes the lock */
 #define FREE	"free"		/* on a signaled fence, where stock does not */
@@ -775,7 +777,12 @@ static const struct drm_sched_backend_ops bench_sched_ops = {
 	.free_job = bench_free_job,
 };
 
-/* The jobs are run, then completed one by one, then freed. */
+/*
+ * The jobs are run, then completed one by one, then freed, all in their order. This
+ * waits for the last ones only: to be woken for each would leave it to the CPU's
+ * scheduler, and hence to how many instructions the compiler has made, how often the
+ * workers are interrupted by this thread.
+ */
 static int run_jobs(struct bench_job *jobs, unsigned int n, struct drm_sched_entity *entity)
 {
 	unsigned int i;
@@ -788,14 +795,12 @@ static int run_jobs(struct bench_job *jobs, unsigned int n, struct drm_sched_ent
 		drm_sched_job_arm(&jobs[i].base);
 		drm_sched_entity_push_job(&jobs[i].base);
 	}
-	for (i = 0; i < n; i++)
-		wait_for_completion(&jobs[i].ran);
+	wait_for_completion(&jobs[n - 1].ran);
 	/* Until the scheduler has its callback on the last parent. */
 	flush_work(&entity->rq->sched->work_run_job);
 	for (i = 0; i < n; i++)
 		dma_fence_signal(jobs[i].parent);
-	for (i = 0; i < n; i++)
-		wait_for_completion(&jobs[i].freed);
+	wait_for_completion(&jobs[n - 1].freed);
 
 	return 0;
 }
@@ -862,6 +867,87 @@ static void bench_scheduler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->calls, 0);
 
 	drop_scheduler(entity);
+}
+
+/*
+ * The schedulers of a device are torn down one after the other, when the last job of
+ * each has just ended. Counted is for how many of them a grace period has passed
+ * meanwhile. They share a workqueue: to destroy one takes long enough for a grace
+ * period to pass by chance.
+ */
+#define RINGS	100
+
+struct bench_ring {
+	struct drm_gpu_scheduler sched;
+	struct drm_sched_entity entity;
+	struct bench_job job;
+};
+
+static void make_ring(struct kunit *test, struct bench_ring *ring,
+		      struct workqueue_struct *wq)
+{
+	const struct drm_sched_init_args args = {
+		.ops = &bench_sched_ops,
+		.submit_wq = wq,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
+		.credit_limit = 1,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
+		.name = "ring",
+	};
+	struct drm_gpu_scheduler *sched = &ring->sched;
+
+	memset(ring, 0, sizeof(*ring));
+	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
+	KUNIT_ASSERT_EQ(test, drm_sched_entity_init(&ring->entity, DRM_SCHED_PRIORITY_NORMAL,
+						    &sched, 1, NULL), 0);
+}
+
+static unsigned int drop_rings(struct bench_ring *rings, unsigned int n,
+			       struct workqueue_struct *wq)
+{
+	unsigned int i, graces = 0;
+
+	for (i = 0; i < n; i++)
+		drm_sched_entity_destroy(&rings[i].entity);
+	flush_workqueue(wq);
+	for (i = 0; i < n; i++) {
+		unsigned long state = get_state_synchronize_rcu();
+
+		drm_sched_fini(&rings[i].sched);
+		graces += poll_state_synchronize_rcu(state);
+	}
+
+	return graces;
+}
+
+static void bench_teardown(struct kunit *test)
+{
+	struct bench_ring *rings = kunit_kcalloc(test, RINGS, sizeof(*rings), GFP_KERNEL);
+	struct workqueue_struct *wq = alloc_workqueue("bench", 0, 0);
+	struct bench *b = test->priv;
+	unsigned int n, i;
+	char line[64];
+
+	KUNIT_ASSERT_NOT_NULL(test, rings);
+	KUNIT_ASSERT_NOT_NULL(test, wq);
+	for (n = 1; n <= RINGS; n *= 10) {
+		unsigned int graces = UINT_MAX, round;
+
+		/* One may pass by chance: the least counts. */
+		for (round = 0; round < 4; round++) {
+			for (i = 0; i < n; i++) {
+				make_ring(test, &rings[i], wq);
+				make_jobs(test, &rings[i].job, 1);
+				b->calls += run_jobs(&rings[i].job, 1, &rings[i].entity);
+				put_fences(b, 1);
+			}
+			graces = min(graces, drop_rings(rings, n, wq));
+		}
+		KUNIT_EXPECT_EQ(test, b->calls, 0);
+		snprintf(line, sizeof(line), "schedulers torn down, %u", n);
+		result(test, "graces", line, ONE, graces);
+	}
+	destroy_workqueue(wq);
 }
 
 /* Growth: the same curve as stock or better. */
@@ -942,6 +1028,7 @@ static struct kunit_case bench_cases[] = {
 	KUNIT_CASE_PARAM(bench_resv, lock_gen_params),
 	KUNIT_CASE_PARAM(bench_sync_file, lock_gen_params),
 	KUNIT_CASE_PARAM(bench_scheduler, lock_gen_params),
+	KUNIT_CASE_PARAM(bench_teardown, lock_gen_params),
 	KUNIT_CASE_PARAM(bench_growth_callbacks, lock_gen_params),
 	KUNIT_CASE_PARAM(bench_growth_chain, lock_gen_params),
 	KUNIT_CASE_PARAM(bench_growth_resv, lock_gen_params),

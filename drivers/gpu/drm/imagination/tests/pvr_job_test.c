@@ -456,7 +456,7 @@ static struct drm_sched_fence *pvr_test_wait_running(struct kunit *test,
 	struct drm_sched_fence *s_fence = to_drm_sched_fence(finished);
 
 	KUNIT_ASSERT_NOT_NULL(test, s_fence);
-	mock_wait_until(test, READ_ONCE(s_fence->parent));
+	mock_wait_until(test, rcu_access_pointer(s_fence->parent));
 	mock_wait_fence(test, &s_fence->scheduled);
 	return s_fence;
 }
@@ -1035,7 +1035,7 @@ static void firmware_does_not_wait_for_a_job_that_is_freed(struct kunit *test)
 	pvr_test_add_dep(test, job, dep);
 	pvr_test_complete(from, 1);
 	mock_wait_fence(test, dep);
-	mock_wait_until(test, !READ_ONCE(s_fence->parent));
+	mock_wait_until(test, !rcu_access_pointer(s_fence->parent));
 
 	finished = pvr_test_push(job);
 	pvr_test_wait_running(test, finished);
@@ -1238,7 +1238,7 @@ static void job_that_is_done_during_a_reset_gets_its_fence_back(struct kunit *te
 	struct drm_sched_fence *s_fence = pvr_test_wait_running(test, finished);
 
 	pvr_queue_device_pre_reset(t->pvr_dev);
-	KUNIT_EXPECT_NULL(test, s_fence->parent);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(s_fence->parent));
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished));
 	pvr_test_complete(queue, 1);
 	pvr_queue_device_post_reset(t->pvr_dev);

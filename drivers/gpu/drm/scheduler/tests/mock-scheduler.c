@@ -69,7 +69,7 @@ static void mock_hw_release(struct dma_fence *fence)
 	/* Its signaler may still be at it, but must have written the timestamp. */
 	KUNIT_EXPECT_TRUE(hw->sched->test, test_bit(DMA_FENCE_FLAG_TIMESTAMP_BIT, &fence->flags));
 	/* Nobody may find it any more who has not yet begun to look for it. */
-	KUNIT_EXPECT_PTR_NE(hw->sched->test, READ_ONCE(hw->s_fence->parent), fence);
+	KUNIT_EXPECT_PTR_NE(hw->sched->test, rcu_access_pointer(hw->s_fence->parent), fence);
 
 	dma_fence_put(&hw->s_fence->finished);
 	atomic_inc(&hw->sched->released);
@@ -260,6 +260,10 @@ static void mock_sched_destroy_action(void *data)
 		return;
 	}
 
+	/* Or it would wait for a grace period that may have passed. */
+	if (!sched->unknown_ends)
+		KUNIT_EXPECT_EQ(test, sched->base.ended_jobs,
+				atomic64_read(&sched->base.job_id_count));
 	drm_sched_fini(&sched->base);
 	/* Not all that watches over memory is KASAN. */
 	memset(sched, POISON_FREE, sizeof(*sched));

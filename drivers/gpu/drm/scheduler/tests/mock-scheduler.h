@@ -58,6 +58,8 @@ struct mock_job;
  * @halfway: run_job returns a fence whose signaler has got no further than the
  *	     flag; with @borrowed
  * @released: fences of @borrowed that have been freed
+ * @unknown_ends: the test signals a job's fences, or frees it, in the scheduler's
+ *		  stead
  * @thread: completes jobs, see mock_sched_start_thread()
  * @lock: protects what follows
  * @ring: jobs on the hardware, in their order
@@ -77,6 +79,7 @@ struct mock_sched {
 	bool borrowed;
 	bool halfway;
 	atomic_t released;
+	bool unknown_ends;
 	struct task_struct *thread;
 
 	spinlock_t lock;

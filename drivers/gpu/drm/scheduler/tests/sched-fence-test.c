@@ -103,6 +103,23 @@ static void sched_test_job_found_from_both_fences(struct kunit *test)
 	job_put(&r);
 }
 
+/* Whoever signals it has got no further than the flag. */
+static void sched_test_no_job_found_once_the_flag_is_set(struct kunit *test)
+{
+	struct running r = job_armed(test);
+
+	job_run(test, &r);
+	mock_sched_settle(r.sched);
+	set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &r.finished->flags);
+	KUNIT_EXPECT_NOT_NULL(test, rcu_access_pointer(r.finished->ops));
+	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(r.scheduled));
+	KUNIT_EXPECT_NULL(test, to_drm_sched_fence(r.finished));
+	clear_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &r.finished->flags);
+
+	job_complete(&r);
+	job_put(&r);
+}
+
 static void sched_test_foreign_fences_are_no_jobs(struct kunit *test)
 {
 	struct mock_issuer *issuer = mock_issuer_create(test, mock_lock_flags(test));
@@ -163,6 +180,7 @@ static void sched_test_ops_answer_while_signaled(struct kunit *test)
 	struct running r = job_armed(test);
 	const struct dma_fence_ops *scheduled, *finished;
 
+	r.sched->unknown_ends = true;
 	rcu_read_lock();
 	scheduled = rcu_dereference(r.scheduled->ops);
 	finished = rcu_dereference(r.finished->ops);
@@ -375,7 +393,7 @@ static void sched_test_parent_on_its_way_out(struct kunit *test)
 	struct dma_fence *hw;
 
 	job_run(test, &r);
-	hw = r.s_fence->parent;
+	hw = rcu_access_pointer(r.s_fence->parent);
 
 	/* With nobody to free the job, ours is the only reference. */
 	mock_sched_settle(r.sched);
@@ -426,6 +444,7 @@ static struct kunit_case sched_fence_cases[] = {
 	KUNIT_CASE(sched_test_fences_are_two_in_one_object),
 	KUNIT_CASE(sched_test_fences_have_their_own_locks),
 	KUNIT_CASE(sched_test_job_found_from_both_fences),
+	KUNIT_CASE(sched_test_no_job_found_once_the_flag_is_set),
 	KUNIT_CASE_PARAM(sched_test_foreign_fences_are_no_jobs, mock_lock_gen_params),
 	KUNIT_CASE(sched_test_foreign_pairs_are_no_jobs),
 	KUNIT_CASE(sched_test_names_until_signaled),

@@ -64,13 +64,13 @@ static enum drm_gpu_sched_stat done_after_all(struct mock_sched *sched,
 static enum drm_gpu_sched_stat fail_the_parent(struct mock_sched *sched,
 					       struct mock_job *job)
 {
-	struct dma_fence *parent = job->base.s_fence->parent;
+	struct dma_fence *parent = drm_sched_job_parent(&job->base);
 
 	KUNIT_EXPECT_NOT_NULL(sched->test, parent);
 	mock_sched_complete(sched, 1, -ENODATA);
 	/* The job is ours, and so is the parent, though all have signaled. */
 	KUNIT_EXPECT_TRUE(sched->test, dma_fence_is_signaled(parent));
-	KUNIT_EXPECT_PTR_EQ(sched->test, job->base.s_fence->parent, parent);
+	KUNIT_EXPECT_PTR_EQ(sched->test, drm_sched_job_parent(&job->base), parent);
 	spin_lock(&sched->base.job_list_lock);
 	list_add(&job->base.list, &sched->base.pending_list);
 	spin_unlock(&sched->base.job_list_lock);
@@ -242,7 +242,7 @@ static void sched_test_stop_takes_the_parent(struct kunit *test)
 	mock_wait_until(test, dma_fence_is_signaled(&s_fence->scheduled));
 	mock_sched_settle(sched);
 	drm_sched_stop(&sched->base, NULL);
-	KUNIT_EXPECT_NULL(test, s_fence->parent);
+	KUNIT_EXPECT_NULL(test, rcu_access_pointer(s_fence->parent));
 	/* A hint for a job that is being recovered goes nowhere. */
 	dma_fence_set_deadline(finished, ktime_get());
 	KUNIT_EXPECT_NULL(test, drm_sched_fence_get_parent(s_fence));

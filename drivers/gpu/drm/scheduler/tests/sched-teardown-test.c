@@ -7,6 +7,7 @@
 
 #include <linux/dma-fence-array.h>
 #include <linux/dma-fence-chain.h>
+#include <linux/completion.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/rcupdate.h>
@@ -299,37 +300,179 @@ static void sched_test_use_scheduled_of_gone_scheduler(struct kunit *test)
 	dma_fence_put(fence);
 }
 
-static struct dma_fence *never_run_job(struct drm_sched_job *job)
+/*
+ * How long drm_sched_fini() waits. Schedulers on a workqueue of somebody else, with a
+ * job that ends as soon as it is run: then nothing else in drm_sched_fini() takes
+ * long enough for a grace period.
+ */
+struct quick {
+	struct drm_gpu_scheduler sched;
+	struct drm_sched_entity entity;
+	struct drm_sched_job job;
+	struct completion freed;
+};
+
+static struct dma_fence *quick_run_job(struct drm_sched_job *job)
 {
 	return NULL;
 }
 
-static const struct drm_sched_backend_ops never_ops = {
-	.run_job = never_run_job,
+static void quick_free_job(struct drm_sched_job *job)
+{
+	drm_sched_job_cleanup(job);
+	complete(&container_of(job, struct quick, job)->freed);
+}
+
+static const struct drm_sched_backend_ops quick_ops = {
+	.run_job = quick_run_job,
+	.free_job = quick_free_job,
 };
 
-/*
- * With a workqueue of the driver's, and nothing to do, nothing else in
- * drm_sched_fini() takes long enough for a grace period.
- */
-static void sched_test_fini_waits_for_grace_period(struct kunit *test)
+static void quick_init(struct kunit *test, struct quick *q)
 {
 	const struct drm_sched_init_args args = {
-		.ops = &never_ops,
+		.ops = &quick_ops,
 		.submit_wq = system_wq,
-		.num_rqs = 1,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
 		.credit_limit = 1,
 		.timeout = MAX_SCHEDULE_TIMEOUT,
-		.name = "never",
+		.name = "quick",
 	};
-	struct drm_gpu_scheduler *sched = kunit_kzalloc(test, sizeof(*sched), GFP_KERNEL);
-	struct rcu_gp_oldstate state;	/* in early boot they are expedited */
+	struct drm_gpu_scheduler *sched = &q->sched;
 
-	KUNIT_ASSERT_NOT_NULL(test, sched);
+	memset(q, 0, sizeof(*q));
+	init_completion(&q->freed);
 	KUNIT_ASSERT_EQ(test, drm_sched_init(sched, &args), 0);
+	KUNIT_ASSERT_EQ(test, drm_sched_entity_init(&q->entity, DRM_SCHED_PRIORITY_NORMAL,
+						    &sched, 1, NULL), 0);
+}
+
+static void quick_arm(struct kunit *test, struct quick *q)
+{
+	KUNIT_ASSERT_EQ(test, drm_sched_job_init(&q->job, &q->entity, 1, test, 7), 0);
+	drm_sched_job_arm(&q->job);
+}
+
+/* Whether a grace period has passed meanwhile. In early boot they are expedited. */
+static bool quick_fini(struct quick *q)
+{
+	struct rcu_gp_oldstate state;
+
+	drm_sched_entity_destroy(&q->entity);
+	/* The work that freed the job may still be looking for another. */
+	flush_work(&q->sched.work_free_job);
 	get_state_synchronize_rcu_full(&state);
-	drm_sched_fini(sched);
-	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&state));
+	drm_sched_fini(&q->sched);
+
+	return poll_state_synchronize_rcu_full(&state);
+}
+
+#define TRIES	20
+
+static void sched_test_fini_waits_for_grace_period_after_last_job(struct kunit *test)
+{
+	struct quick *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	struct rcu_gp_oldstate state;
+	int i;
+
+	if (IS_ENABLED(CONFIG_TINY_RCU))
+		kunit_skip(test, "whoever may sleep has waited for a grace period");
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	/* One may pass by chance. */
+	for (i = 0; i < TRIES; i++) {
+		quick_init(test, q);
+		quick_arm(test, q);
+		get_state_synchronize_rcu_full(&state);
+		drm_sched_entity_push_job(&q->job);
+		wait_for_completion(&q->freed);
+		quick_fini(q);
+		KUNIT_ASSERT_TRUE(test, poll_state_synchronize_rcu_full(&state));
+	}
+}
+
+static void sched_test_fini_does_not_wait_if_there_was_no_job(struct kunit *test)
+{
+	struct quick *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	int i, waited = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	for (i = 0; i < TRIES; i++) {
+		quick_init(test, q);
+		waited += quick_fini(q);
+	}
+	KUNIT_EXPECT_LT(test, waited, TRIES);
+}
+
+static void sched_test_fini_does_not_wait_if_last_job_is_long_over(struct kunit *test)
+{
+	struct quick *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	int i, waited = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	for (i = 0; i < TRIES; i++) {
+		quick_init(test, q);
+		quick_arm(test, q);
+		drm_sched_entity_push_job(&q->job);
+		wait_for_completion(&q->freed);
+		synchronize_rcu();
+		waited += quick_fini(q);
+	}
+	KUNIT_EXPECT_LT(test, waited, TRIES);
+}
+
+/* A device with as many rings as amdgpu has. */
+static void sched_test_hundred_schedulers_go_in_one_grace_period(struct kunit *test)
+{
+	struct quick *q = kunit_kcalloc(test, 100, sizeof(*q), GFP_KERNEL);
+	int i, waited = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	for (i = 0; i < 100; i++) {
+		quick_init(test, &q[i]);
+		quick_arm(test, &q[i]);
+		drm_sched_entity_push_job(&q[i].job);
+	}
+	for (i = 0; i < 100; i++)
+		wait_for_completion(&q[i].freed);
+	for (i = 0; i < 100; i++)
+		waited += quick_fini(&q[i]);
+	/* One, and what passes by chance. */
+	KUNIT_EXPECT_LT(test, waited, 25);
+}
+
+/* As amdgpu's debugfs does. */
+static void sched_test_fini_waits_if_driver_has_freed_job(struct kunit *test)
+{
+	struct quick *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	for (i = 0; i < TRIES; i++) {
+		quick_init(test, q);
+		quick_arm(test, q);
+		dma_fence_signal(&q->job.s_fence->scheduled);
+		dma_fence_signal(&q->job.s_fence->finished);
+		quick_free_job(&q->job);
+		KUNIT_ASSERT_TRUE(test, quick_fini(q));
+	}
+}
+
+/* One that the scheduler frees when it is over, but who started it is not done. */
+static void sched_test_fini_waits_if_job_has_ended_but_not_begun(struct kunit *test)
+{
+	struct quick *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	for (i = 0; i < TRIES; i++) {
+		quick_init(test, q);
+		quick_arm(test, q);
+		list_add(&q->job.list, &q->sched.pending_list);
+		dma_fence_signal(&q->job.s_fence->finished);
+		drm_sched_stop(&q->sched, NULL);
+		KUNIT_ASSERT_TRUE(test, try_wait_for_completion(&q->freed));
+		KUNIT_ASSERT_TRUE(test, quick_fini(q));
+	}
 }
 
 static struct kunit_case sched_teardown_cases[] = {
@@ -339,7 +482,12 @@ static struct kunit_case sched_teardown_cases[] = {
 	KUNIT_CASE_PARAM(sched_test_scheduled_of_failed_held_by, holder_gen_params),
 	KUNIT_CASE_PARAM(sched_test_finished_of_killed_held_by, holder_gen_params),
 	KUNIT_CASE_PARAM(sched_test_scheduled_of_killed_held_by, holder_gen_params),
-	KUNIT_CASE(sched_test_fini_waits_for_grace_period),
+	KUNIT_CASE(sched_test_fini_waits_for_grace_period_after_last_job),
+	KUNIT_CASE(sched_test_fini_does_not_wait_if_there_was_no_job),
+	KUNIT_CASE(sched_test_fini_does_not_wait_if_last_job_is_long_over),
+	KUNIT_CASE(sched_test_hundred_schedulers_go_in_one_grace_period),
+	KUNIT_CASE(sched_test_fini_waits_if_driver_has_freed_job),
+	KUNIT_CASE(sched_test_fini_waits_if_job_has_ended_but_not_begun),
 	KUNIT_CASE_PARAM(sched_test_use_finished_of_gone_scheduler, mock_use_gen_params),
 	KUNIT_CASE_PARAM(sched_test_use_scheduled_of_gone_scheduler, mock_use_gen_params),
 	{}

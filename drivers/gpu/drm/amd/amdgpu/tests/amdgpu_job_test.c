@@ -111,8 +111,8 @@ static void job_is_run(struct job_test *t, struct job_fences *f)
 
 	KUNIT_ASSERT_NOT_NULL(t->test, s_fence);
 	mock_wait_fence(t->test, f->scheduled);
-	mock_wait_until(t->test, READ_ONCE(s_fence->parent));
-	f->hw = dma_fence_get(s_fence->parent);
+	mock_wait_until(t->test, rcu_access_pointer(s_fence->parent));
+	f->hw = drm_sched_fence_get_parent(s_fence);
 }
 
 static void run_job(struct job_test *t, struct job_fences *f)
