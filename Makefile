@@ -11,7 +11,7 @@ export CC
 endif
 
 .PHONY: help demo test stress tree export check issuers bench mutants coverage \
-	mbox bisect bases clean
+	mbox bisect bases outside clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -35,11 +35,13 @@ mutants:	## wrong lines, one at a time: does a test fail?  ONLY= takes some
 	@harness/mutants
 coverage:	## the lines that the tests on User Mode Linux run
 	@harness/coverage
-mbox:	## the series as mail in build/mbox/, or one room of it: ROOM=
+mbox:	## the series as mail in build/mbox/; one room of it, or the fixes: ROOM=
 	@harness/mbox
 bisect:	## does every patch stand alone?  builds after each, KUnit after each room
 	@harness/bisect
 bases:	## the series on each 6.12.y that the package source lists: a table
 	@harness/bases
+outside: ## DKMS packages of Debian's and probes, built for stock and patched: a table
+	@harness/outside
 clean:	## removes build/
 	@harness/clean

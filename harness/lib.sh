@@ -105,11 +105,16 @@ brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 
 # The folders of the KUnit suites that the series brings, but for those of drivers that
 # there are not on User Mode Linux.
-x86_suites=drivers/gpu/drm/amd/amdgpu/tests
+x86_suites='drivers/gpu/drm/amd/amdgpu/tests
+drivers/gpu/drm/vmwgfx/tests'
+# i915 is as large as all of these: only with I915=1, see harness/smp.
+i915_suites=drivers/gpu/drm/i915/tests
 # Those of drivers of which the series changes little run there only: on x86-64 they
 # would be most of the build.
 uml_suites='drivers/gpu/drm/etnaviv/tests
+drivers/gpu/drm/imagination/tests
 drivers/gpu/drm/nouveau/tests
+drivers/gpu/drm/panthor/tests
 drivers/gpu/drm/qxl/tests
 drivers/gpu/drm/radeon/tests'
 brought_suites() {
@@ -117,7 +122,7 @@ brought_suites() {
 
 	for p in $(patches "$REPO/series"); do
 		brings "$REPO/$p"
-	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"
+	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"$'\n'"$i915_suites"
 }
 
 # Every file that the series in a directory consists of.

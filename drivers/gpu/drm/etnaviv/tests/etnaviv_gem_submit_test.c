@@ -266,3 +266,5 @@ static struct kunit_suite submit_suite = {
 };
 
 kunit_test_suite(submit_suite);
+
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);

@@ -654,7 +654,11 @@ static void context_outlives_the_fences_of_a_job_that_was_not_pushed(struct kuni
 
 	pvr_test_destroy_context(test, handle);
 	KUNIT_EXPECT_FALSE(test, pvr_test_no_context(t));
+
+	/* The event of the signal has the name of the timeline: the scheduler's. */
+	KUNIT_EXPECT_EQ(test, mock_trace_switch(true), 0);
 	pvr_job_put(job);
+	mock_trace_switch(false);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(finished), -ECANCELED);
 	mock_wait_until(test, pvr_test_no_context(t));
 

@@ -65,7 +65,7 @@ static void queue_after(struct kunit *test, struct dma_fence *fence)
 	nouveau_cli_work_queue(&t->cli, fence, &work->base);
 }
 
-static int done(struct kunit *test)
+static int works_done(struct kunit *test)
 {
 	struct cli_test *t = test->priv;
 
@@ -80,10 +80,10 @@ static void is_done_after_the_fence(struct kunit *test)
 
 	queue_after(test, fence);
 	queue_after(test, fence);
-	KUNIT_EXPECT_EQ(test, done(test), 0);
+	KUNIT_EXPECT_EQ(test, works_done(test), 0);
 
 	dma_fence_signal(fence);
-	KUNIT_EXPECT_EQ(test, done(test), 2);
+	KUNIT_EXPECT_EQ(test, works_done(test), 2);
 	mock_expect_refs(test, fence, 1);
 	mock_issuer_destroy(issuer);
 	dma_fence_put(fence);
@@ -98,12 +98,12 @@ static void is_done_for_each_fence_by_itself(struct kunit *test)
 	queue_after(test, first);
 	queue_after(test, second);
 	dma_fence_signal(second);
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 	mock_expect_refs(test, second, 1);
 	mock_expect_refs(test, first, 2);
 
 	dma_fence_signal(first);
-	KUNIT_EXPECT_EQ(test, done(test), 2);
+	KUNIT_EXPECT_EQ(test, works_done(test), 2);
 	dma_fence_put(first);
 	dma_fence_put(second);
 }
@@ -114,7 +114,7 @@ static void is_done_after_a_fence_whose_issuer_is_gone(struct kunit *test)
 	struct dma_fence *fence = mock_fence_create_orphan(test, mock_lock_flags(test));
 
 	queue_after(test, fence);
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 	mock_expect_refs(test, fence, 1);
 	dma_fence_put(fence);
 }
@@ -132,7 +132,7 @@ static void is_done_when_its_issuer_has_gone_meanwhile(struct kunit *test)
 	mock_issuer_destroy(issuer);
 	mutex_unlock(&t->cli.lock);
 
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 	mock_expect_refs(test, fence, 1);
 	dma_fence_put(fence);
 }
@@ -152,7 +152,7 @@ static void takes_its_callback_along_if_the_signaler_is_halfway(struct kunit *te
 	queue_after(test, fence);
 	set_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
 	schedule_work(&t->cli.work);	/* for another fence, say */
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 
 	dma_fence_lock_irqsave(fence, flags);
 	gone = list_empty(&fence->cb_list);
@@ -163,7 +163,7 @@ static void takes_its_callback_along_if_the_signaler_is_halfway(struct kunit *te
 	clear_bit(DMA_FENCE_FLAG_SIGNALED_BIT, &fence->flags);
 	dma_fence_signal_locked(fence);
 	dma_fence_unlock_irqrestore(fence, flags);
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 	mock_expect_refs(test, fence, 1);
 	dma_fence_put(fence);
 }
@@ -178,7 +178,7 @@ static void signals_a_fence_that_is_done(struct kunit *test)
 	queue_after(test, fence);
 	mock_issuer_complete(issuer);
 	schedule_work(&t->cli.work);
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 	mock_expect_refs(test, fence, 1);
 	dma_fence_put(fence);
 }
@@ -193,7 +193,7 @@ static void is_done_at_once_without_a_fence(struct kunit *test)
 	work->t = t;
 	list_add_tail(&work->base.head, &t->cli.worker);
 	schedule_work(&t->cli.work);
-	KUNIT_EXPECT_EQ(test, done(test), 1);
+	KUNIT_EXPECT_EQ(test, works_done(test), 1);
 }
 
 static struct kunit_case cli_cases[] = {

@@ -20,7 +20,6 @@
  * @other: another device
  * @cli: a client of @drm, and one of @other
  * @priv: how the devices do fences
- * @context_base: of the only runlist
  * @chan: the channels: two of @drm, the last one of @other
  * @seqno: what the GPU has written for each
  * @syncs: how often a channel was told to wait for another one
@@ -67,16 +66,15 @@ static int fence_test_init(struct kunit *test)
 	struct nouveau_fence_chan *fctx;
 	struct nouveau_channel *chan;
 	struct fence_test *t;
-	u64 context;
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->drm.runl = kunit_kzalloc(test, sizeof(*t->drm.runl), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t->drm.runl);
-	context = dma_fence_context_alloc(CHANNELS);
-	t->drm.runl->context_base = context;
+	t->drm.runl->context_base = dma_fence_context_alloc(CHANNELS);
 	t->other.runl = t->drm.runl;
-	t->drm.fence = t->other.fence = &t->priv;
+	t->drm.fence = &t->priv;
+	t->other.fence = &t->priv;
 	t->cli[0].drm = &t->drm;
 	t->cli[1].drm = &t->other;
 	strscpy(t->cli[0].name, "client");

@@ -44,7 +44,7 @@ struct qxl_test {
 	int unmaps;
 	bool irq_at_update;
 	u32 mask_at_update;
-	struct qxl_release *kept[2];
+	struct qxl_release *kept[3];
 	u32 interrupt_at_update;
 };
 
@@ -305,7 +305,8 @@ static void fence_signals_when_the_host_gives_it_back(struct kunit *test)
 	dma_fence_put(fence);
 }
 
-static void release_without_a_fence_is_just_freed(struct kunit *test)
+/* A command without buffers, whose release gets no fence. */
+static struct qxl_release *move_cursor(struct kunit *test)
 {
 	struct qxl_test *t = test->priv;
 	struct qxl_release *release;
@@ -316,7 +317,14 @@ static void release_without_a_fence_is_just_freed(struct kunit *test)
 	qxl_release_fence_buffer_objects(release);
 	KUNIT_EXPECT_FALSE(test, dma_fence_was_initialized(&release->base));
 
-	give_back(test, release);
+	return release;
+}
+
+static void release_without_a_fence_is_just_freed(struct kunit *test)
+{
+	struct qxl_test *t = test->priv;
+
+	give_back(test, move_cursor(test));
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->qdev->release_count), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->qdev->awaited_releases), 0);
 }
@@ -428,6 +436,7 @@ static void teardown_fails_what_the_host_keeps(struct kunit *test)
 	give_back(test, given);
 	t->kept[0] = kept;
 	t->kept[1] = awaited;
+	t->kept[2] = move_cursor(test);
 	teardown(t);
 
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[0]), -ENODEV);

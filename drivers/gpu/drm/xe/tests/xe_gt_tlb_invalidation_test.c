@@ -218,24 +218,58 @@ static void answered_before_it_is_pending(struct kunit *test)
 	xe_fence_test_last_put(test, &fence->base);
 }
 
-static void cannot_be_sent(struct kunit *test)
+static const int send_errors[] = { -ENODEV, -ECANCELED, -EDEADLK, -EPIPE };
+
+/* A reset or resume of the GT is under way, or follows: nothing is left in the TLB. */
+static void done_if_it_cannot_be_sent(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
-	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
 
-	t->send_error = -ENODEV;
-	KUNIT_EXPECT_EQ(test, invalidate(t, fence), -ENODEV);
-	KUNIT_EXPECT_EQ(test, usage(t), 0);
-	xe_fence_test_use(test, &fence->base, -ENODEV);
-	xe_fence_test_last_put(test, &fence->base);
+	for (int i = 0; i < ARRAY_SIZE(send_errors); i++) {
+		struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
 
-	/* A reset of the GT is under way, which does it. */
-	fence = create_fence(test);
-	t->send_error = -ECANCELED;
-	KUNIT_EXPECT_EQ(test, invalidate(t, fence), -ECANCELED);
-	KUNIT_EXPECT_EQ(test, usage(t), 0);
-	xe_fence_test_use(test, &fence->base, 1);
-	xe_fence_test_last_put(test, &fence->base);
+		t->send_error = send_errors[i];
+		KUNIT_EXPECT_EQ(test, invalidate(t, fence), send_errors[i]);
+		KUNIT_EXPECT_EQ(test, usage(t), 0);
+		xe_fence_test_use(test, &fence->base, 1);
+		xe_fence_test_last_put(test, &fence->base);
+	}
+}
+
+/* Neither comes any more. */
+static void fails_if_the_device_is_unplugged(struct kunit *test)
+{
+	struct tlb_test *t = test->priv;
+
+	drm_dev_unplug(&t->xe->drm);
+	for (int i = 0; i < ARRAY_SIZE(send_errors); i++) {
+		struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
+
+		t->send_error = send_errors[i];
+		KUNIT_EXPECT_EQ(test, invalidate(t, fence), send_errors[i]);
+		KUNIT_EXPECT_EQ(test, usage(t), 0);
+		xe_fence_test_use(test, &fence->base, -ENODEV);
+		xe_fence_test_last_put(test, &fence->base);
+	}
+}
+
+/* The GuC still answers for a while. */
+static void answered_though_the_device_is_unplugged(struct kunit *test)
+{
+	struct tlb_test *t = test->priv;
+	struct xe_gt_tlb_invalidation_fence *fences[2];
+
+	drm_dev_unplug(&t->xe->drm);
+	fences[0] = create_fence(test);
+	KUNIT_EXPECT_EQ(test, invalidate(t, fences[0]), 0);
+	answer(t, t->seqno);
+	t->answer_at_once = true;
+	fences[1] = create_fence(test);
+	KUNIT_EXPECT_EQ(test, invalidate(t, fences[1]), 0);
+	for (int i = 0; i < 2; i++) {
+		xe_fence_test_use(test, &fences[i]->base, 1);
+		xe_fence_test_last_put(test, &fences[i]->base);
+	}
 }
 
 static void needs_no_guc(struct kunit *test)
@@ -488,7 +522,9 @@ static struct kunit_case tlb_test_cases[] = {
 	KUNIT_CASE(signaled_by_the_answer),
 	KUNIT_CASE(one_answer_for_all_before_it),
 	KUNIT_CASE(answered_before_it_is_pending),
-	KUNIT_CASE(cannot_be_sent),
+	KUNIT_CASE(done_if_it_cannot_be_sent),
+	KUNIT_CASE(fails_if_the_device_is_unplugged),
+	KUNIT_CASE(answered_though_the_device_is_unplugged),
 	KUNIT_CASE(needs_no_guc),
 	KUNIT_CASE(reset_signals_all),
 	KUNIT_CASE(no_answer),

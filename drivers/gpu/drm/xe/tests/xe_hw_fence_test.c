@@ -15,6 +15,7 @@
 #include "xe_exec_queue.h"
 #include "xe_lrc_types.h"
 #include "xe_sched_job.h"
+#include "xe_wa.h"
 
 struct hw_fence_test {
 	struct xe_gt *gt;
@@ -293,6 +294,7 @@ static void runs_are_counted(struct kunit *test)
 struct fake_run {
 	struct delayed_work work;
 	struct xe_hw_fence_irq *irq;
+	u32 *seqno;
 	bool over;
 };
 
@@ -473,23 +475,97 @@ static void finish_called(struct dma_fence *fence, struct dma_fence_cb *cb)
 	get_state_synchronize_rcu_full(&f->at_signal);
 }
 
-/* Who found the last fence unsignaled may be reading its seqno, and its names. */
-static void finish_waits_for_readers(struct kunit *test)
+/*
+ * Who found the last fence unsignaled may be reading its seqno, and its names. The
+ * error of these is all that the worker needs.
+ */
+static void unbind_waits_for_readers(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
+	struct xe_device *xe = gt_to_xe(t->gt);
 	struct dma_fence *fences[2];
 	struct finish_cb cbs[2];
 
+	for (int i = 0; i < XE_ENGINE_CLASS_MAX; i++)
+		if (t->irq != &t->gt->fence_irq[i])
+			xe_hw_fence_irq_init(&t->gt->fence_irq[i], xe);
+	KUNIT_ASSERT_EQ(test, xe_wa_init(t->gt), 0);
+
 	create_fences(test, fences, 2);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		KUNIT_EXPECT_EQ(test, dma_fence_add_callback(fences[i], &cbs[i].cb,
 							     finish_called), 0);
-	xe_hw_fence_irq_finish(t->irq);
+		dma_fence_set_error(fences[i], -ETIME);
+	}
+	xe_device_remove(xe);
 	for (int i = 0; i < 2; i++) {
 		KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fences[i]));
 		KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&cbs[i].at_signal));
 	}
 	put_fences(test, fences, 2);
+}
+
+static void late_completion(struct work_struct *work)
+{
+	struct fake_run *run = container_of(work, typeof(*run), work.work);
+
+	WRITE_ONCE(*run->seqno, *run->seqno + 1);
+	xe_hw_fence_irq_run(run->irq);
+}
+
+static void idle_when_the_gpu_has_completed_all(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+	struct fake_run run = { .irq = t->irq, .seqno = t->seqno };
+
+	KUNIT_EXPECT_TRUE(test, xe_hw_fence_irq_wait_idle(t->irq, jiffies + HZ));
+	dma_fence_enable_sw_signaling(fence);
+	INIT_DELAYED_WORK_ONSTACK(&run.work, late_completion);
+	schedule_delayed_work(&run.work, msecs_to_jiffies(20));
+	KUNIT_EXPECT_TRUE(test, xe_hw_fence_irq_wait_idle(t->irq, jiffies + 5 * HZ));
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), 1);
+	flush_delayed_work(&run.work);
+	destroy_delayed_work_on_stack(&run.work);
+	put_fences(test, &fence, 1);
+}
+
+/* Somebody else has signaled it, and no interrupt comes for it any more. */
+static void idle_with_a_fence_that_was_polled(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	dma_fence_enable_sw_signaling(fence);
+	complete_to(t, fence);
+	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
+	KUNIT_EXPECT_TRUE(test, xe_hw_fence_irq_wait_idle(t->irq, jiffies + 5 * HZ));
+	put_fences(test, &fence, 1);
+}
+
+static void not_idle_with_a_job_that_hangs(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct dma_fence *fence = create_fence(test);
+
+	dma_fence_enable_sw_signaling(fence);
+	KUNIT_EXPECT_FALSE(test, xe_hw_fence_irq_wait_idle(t->irq, jiffies + 2));
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
+	/* Others have used up the time. */
+	KUNIT_EXPECT_FALSE(test, xe_hw_fence_irq_wait_idle(t->irq, jiffies - HZ));
+	xe_hw_fence_irq_finish(t->irq);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), -ENODEV);
+	put_fences(test, &fence, 1);
+}
+
+static void not_idle_while_the_worker_signals(struct kunit *test)
+{
+	struct hw_fence_test *t = test->priv;
+	struct fake_run run = {};
+
+	fake_run_begins(t, &run);
+	KUNIT_EXPECT_TRUE(test, xe_hw_fence_irq_wait_idle(t->irq, jiffies + 5 * HZ));
+	expect_over(test, &run);
 }
 
 static void module_waits_for_readers(struct kunit *test)
@@ -675,11 +751,15 @@ static void queue_waits_before_its_lrc_goes(struct kunit *test)
 	q->gt = t->gt;
 	q->width = 1;
 	q->lrc[0] = lrc;
+	KUNIT_ASSERT_EQ(test, xe_device_init_workqueues(gt_to_xe(t->gt)), 0);
+	list_add(&q->device_link, &gt_to_xe(t->gt)->exec_queues.list);
+	gt_to_xe(t->gt)->exec_queues.count = 1;
 
 	get_state_synchronize_rcu_full(&before);
 	xe_exec_queue_fini(q);
 	KUNIT_EXPECT_TRUE(test, poll_state_synchronize_rcu_full(&before));
 	KUNIT_EXPECT_EQ(test, kref_read(&lrc->refcount), 1);
+	xe_device_fini_workqueues(gt_to_xe(t->gt));
 }
 
 #define RACE_FENCES	32
@@ -837,7 +917,11 @@ static struct kunit_case hw_fence_test_cases[] = {
 	KUNIT_CASE(asked_while_it_is_signaled),
 	KUNIT_CASE(finish_with_pending_fences),
 	KUNIT_CASE(finish_while_stopped),
-	KUNIT_CASE(finish_waits_for_readers),
+	KUNIT_CASE(unbind_waits_for_readers),
+	KUNIT_CASE(idle_when_the_gpu_has_completed_all),
+	KUNIT_CASE(idle_with_a_fence_that_was_polled),
+	KUNIT_CASE(not_idle_with_a_job_that_hangs),
+	KUNIT_CASE(not_idle_while_the_worker_signals),
 	KUNIT_CASE(module_waits_for_readers),
 	KUNIT_CASE(enabled_after_finish),
 	KUNIT_CASE(chain_of_a_parallel_job),

@@ -6,6 +6,7 @@
  * queues do what the test says.
  */
 
+#include <linux/pm_runtime.h>
 #include <linux/string.h>
 
 #include <drm/drm_kunit_helpers.h>
@@ -88,20 +89,6 @@ static const struct xe_exec_queue_ops vm_test_queue_ops = {
 	.fini = vm_test_fini,
 };
 
-/* At once, and not in a work of its own as xe_vm_free() does. */
-static void vm_test_vm_free(struct drm_gpuvm *gpuvm)
-{
-	struct xe_vm *vm = gpuvm_to_vm(gpuvm);
-
-	ttm_lru_bulk_move_fini(&vm->xe->ttm, &vm->lru_bulk_move);
-	kfree(vm);
-}
-
-static const struct drm_gpuvm_ops vm_test_vm_ops = {
-	.vm_bo_validate = xe_gpuvm_validate,
-	.vm_free = vm_test_vm_free,
-};
-
 static const char *other_name(struct dma_fence *fence)
 {
 	return "other";
@@ -123,6 +110,9 @@ static struct xe_vm *create_vm(struct kunit *test, struct xe_device *xe)
 	vm->size = SZ_2G;
 	vm->flags = XE_VM_FLAG_LR_MODE;
 	init_rwsem(&vm->lock);
+	mutex_init(&vm->snap_mutex);
+	INIT_WORK(&vm->destroy_work, vm_destroy_work_func);
+	xe_pm_runtime_get_noresume(xe);
 	INIT_LIST_HEAD(&vm->rebind_list);
 	INIT_LIST_HEAD(&vm->userptr.repin_list);
 	INIT_LIST_HEAD(&vm->userptr.invalidated);
@@ -135,7 +125,7 @@ static struct xe_vm *create_vm(struct kunit *test, struct xe_device *xe)
 	resv = drm_gpuvm_resv_object_alloc(&xe->drm);
 	KUNIT_ASSERT_NOT_NULL(test, resv);
 	drm_gpuvm_init(&vm->gpuvm, "test", DRM_GPUVM_RESV_PROTECTED, &xe->drm,
-		       resv, 0, vm->size, 0, 0, &vm_test_vm_ops);
+		       resv, 0, vm->size, 0, 0, &gpuvm_ops);
 	drm_gem_object_put(resv);
 	return vm;
 }
@@ -196,19 +186,20 @@ static int vm_test_init(struct kunit *test)
 					      t->xe->drm.anon_inode->i_mapping,
 					      t->xe->drm.vma_offset_manager,
 					      false, false), 0);
+	pm_runtime_set_active(t->xe->drm.dev);
+	pm_runtime_get_noresume(t->xe->drm.dev);
+	pm_runtime_enable(t->xe->drm.dev);
 	t->vm = create_vm(test, t->xe);
 	create_queue(test, &t->queues[0]);
 	dma_fence_init(&t->other, &other_ops, NULL, dma_fence_context_alloc(1), 1);
 	return 0;
 }
 
-/* All of it goes, as when the file is closed and then the device unbound. */
-static void vm_test_free(struct kunit *test)
+/* The VM goes, as when the file is closed. */
+static void put_vm(struct kunit *test)
 {
 	struct vm_test *t = test->priv;
 
-	if (!t->vm)
-		return;
 	for (int i = 0; i < ARRAY_SIZE(t->queues); i++) {
 		if (!t->queues[i].q)
 			continue;
@@ -219,10 +210,25 @@ static void vm_test_free(struct kunit *test)
 	}
 	flush_workqueue(t->xe->ordered_wq);
 	KUNIT_EXPECT_EQ(test, kref_read(&t->vm->gpuvm.kref), 1);
+	t->vm->size = 0;
 	xe_vm_put(t->vm);
 	t->vm = NULL;
+}
+
+/* All of it goes, as when the device is unbound then. */
+static void vm_test_free(struct kunit *test)
+{
+	struct vm_test *t = test->priv;
+
+	if (!t->xe)
+		return;
+	if (t->vm)
+		put_vm(test);
 	xe_device_fini_workqueues(t->xe);
 	ttm_device_fini(&t->xe->ttm);
+	pm_runtime_disable(t->xe->drm.dev);
+	pm_runtime_put_noidle(t->xe->drm.dev);
+	t->xe = NULL;
 }
 
 static void vm_test_exit(struct kunit *test)
@@ -526,6 +532,36 @@ static void held_while_the_device_goes(struct kunit *test)
 	rcu_barrier();
 }
 
+/* The device is unbound, but not released. */
+static void module_waits_for_the_end_of_a_vm(struct kunit *test)
+{
+	struct xe_file *xef = kunit_kzalloc(test, sizeof(*xef), GFP_KERNEL);
+	struct vm_test *t = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, xef);
+	kref_init(&xef->refcount);
+	kref_get(&xef->refcount);
+	t->vm->xef = xef;
+	put_vm(test);
+	xe_device_module_exit();
+	KUNIT_EXPECT_EQ(test, kref_read(&xef->refcount), 1);
+}
+
+/* Its last fence has signaled just before. */
+static void module_waits_for_the_end_of_a_vma(struct kunit *test)
+{
+	struct xe_vma *vma = kzalloc(sizeof(*vma), GFP_KERNEL);
+	struct vm_test *t = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, vma);
+	vma->gpuva.vm = &xe_vm_get(t->vm)->gpuvm;
+	vma->gpuva.flags = DRM_GPUVA_SPARSE;
+	vma_destroy_cb(&t->other, &vma->destroy_cb);
+	xe_device_module_exit();
+	KUNIT_EXPECT_EQ(test, kref_read(&t->vm->gpuvm.kref), 1);
+	flush_workqueue(t->xe->destroy_wq);
+}
+
 static struct kunit_case vm_fence_test_cases[] = {
 	KUNIT_CASE(new_one_when_it_has_signaled),
 	KUNIT_CASE(all_queues_of_the_vm),
@@ -536,6 +572,8 @@ static struct kunit_case vm_fence_test_cases[] = {
 	KUNIT_CASE(external_buffer_goes_without_preemption),
 	KUNIT_CASE(buffer_goes_after_the_preemption),
 	KUNIT_CASE(buffer_waits_for_others),
+	KUNIT_CASE(module_waits_for_the_end_of_a_vma),
+	KUNIT_CASE(module_waits_for_the_end_of_a_vm),
 	KUNIT_CASE(held_while_the_device_goes),
 	{}
 };
