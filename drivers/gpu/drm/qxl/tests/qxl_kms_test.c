@@ -99,7 +99,7 @@ static int qxl_test_io_mem_reserve(struct ttm_device *bdev, struct ttm_resource 
 	if (mem->mem_type == TTM_PL_SYSTEM)
 		return 0;
 	mem->bus.is_iomem = true;
-	mem->bus.addr = (void *)qdev->vram_mapping->iomem + (mem->start << PAGE_SHIFT);
+	mem->bus.addr = (__force void *)qdev->vram_mapping->iomem + (mem->start << PAGE_SHIFT);
 	return 0;
 }
 
@@ -138,6 +138,7 @@ static int qxl_test_init(struct kunit *test)
 	struct qxl_device *qdev;
 	struct pci_dev *pdev;
 	struct qxl_test *t;
+	void *mem;
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t);
@@ -187,8 +188,9 @@ static int qxl_test_init(struct kunit *test)
 	vram = kunit_kzalloc(test, sizeof(*vram), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vram);
 	vram->size = TEST_VRAM;
-	vram->iomem = (void __iomem *)kunit_kzalloc(test, TEST_VRAM, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, (void *)vram->iomem);
+	mem = kunit_kzalloc(test, TEST_VRAM, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, mem);
+	vram->iomem = (__force void __iomem *)mem;
 	qdev->vram_mapping = vram;
 	KUNIT_ASSERT_EQ(test, 0, qxl_bo_init(qdev));
 
