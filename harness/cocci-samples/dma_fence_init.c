@@ -29,7 +29,7 @@ static void bad_init(struct sample *s, struct timeline *t)
 	spin_unlock(&t->lists);
 }
 
-/* No patch: this may be any lock. */
+/* There is no patch for two in one object. */
 static void bad_pair(struct sample *s, spinlock_t *lock)
 {
 	dma_fence_init_pair(s, base, second, &sample_ops, &other_ops, lock, 1, 1);

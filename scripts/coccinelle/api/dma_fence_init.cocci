@@ -11,7 +11,8 @@
 //# it is a member of a structure of this file, which only initializes it and
 //# gives it to fences, whose ops are here as well, without enable_signaling.
 //# Elsewhere somebody may find the issuer by its lock, with container_of(), or
-//# signal under it with one of the _locked functions, from another file.
+//# signal under it with one of the _locked functions, from another file.  Nor is
+//# there one for two fences in one object.
 //
 // Confidence: Moderate
 // Copyright: (C) 2026 dma-fence founders

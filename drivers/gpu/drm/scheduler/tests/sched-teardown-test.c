@@ -382,6 +382,11 @@ static void sched_test_fini_waits_for_grace_period_after_last_job(struct kunit *
 	for (i = 0; i < TRIES; i++) {
 		quick_init(test, q);
 		quick_arm(test, q);
+		drm_sched_entity_push_job(&q->job);
+		wait_for_completion(&q->freed);
+		/* The grace period since the end of the first does not count. */
+		synchronize_rcu();
+		quick_arm(test, q);
 		get_state_synchronize_rcu_full(&state);
 		drm_sched_entity_push_job(&q->job);
 		wait_for_completion(&q->freed);
