@@ -1164,7 +1164,7 @@ static void paired_jobs_are_kicked_together(struct kunit *test)
 	push_jobs(jobs, count);
 	pvr_test_wait_running(test, finished[0]);
 	pvr_test_wait_running(test, finished[1]);
-	KUNIT_EXPECT_PTR_EQ(test, to_drm_sched_fence(finished[1])->parent, frag->done_fence);
+	KUNIT_EXPECT_PTR_EQ(test, drm_sched_job_parent(&frag->base), frag->done_fence);
 
 	/* The last that the fragment job waits for is its geometry job. */
 	KUNIT_EXPECT_EQ(test, pvr_test_waits(ctx->queues.fragment, &ufo), 1);
@@ -1193,14 +1193,13 @@ static void jobs_get_their_fences_back_after_a_timeout(struct kunit *test)
 	struct pvr_queue *queue = pvr_test_queue(test, handle);
 	struct pvr_test *t = test->priv;
 	struct dma_fence *finished[2], *done[2];
-	struct drm_sched_fence *s_fence[2];
 	struct pvr_job *jobs[2];
 
 	for (int i = 0; i < ARRAY_SIZE(finished); i++) {
 		jobs[i] = pvr_test_job(test, handle);
 		finished[i] = pvr_test_push(jobs[i]);
-		s_fence[i] = pvr_test_wait_running(test, finished[i]);
-		done[i] = s_fence[i]->parent;
+		pvr_test_wait_running(test, finished[i]);
+		done[i] = drm_sched_job_parent(&jobs[i]->base);
 	}
 
 	drm_sched_fault(&queue->scheduler);
@@ -1208,7 +1207,7 @@ static void jobs_get_their_fences_back_after_a_timeout(struct kunit *test)
 	flush_workqueue(t->pvr_dev->sched_wq);
 	for (int i = 0; i < ARRAY_SIZE(finished); i++) {
 		KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished[i]));
-		KUNIT_EXPECT_PTR_EQ(test, s_fence[i]->parent, done[i]);
+		KUNIT_EXPECT_PTR_EQ(test, drm_sched_job_parent(&jobs[i]->base), done[i]);
 		KUNIT_EXPECT_EQ(test, kref_read(&done[i]->refcount), 2);
 		pvr_job_put(jobs[i]);
 	}
@@ -1239,10 +1238,10 @@ static void job_that_is_done_during_a_reset_gets_its_fence_back(struct kunit *te
 	struct pvr_test *t = test->priv;
 	struct pvr_job *job = pvr_test_job(test, handle);
 	struct dma_fence *finished = pvr_test_push(job);
-	struct drm_sched_fence *s_fence = pvr_test_wait_running(test, finished);
 
+	pvr_test_wait_running(test, finished);
 	pvr_queue_device_pre_reset(t->pvr_dev);
-	KUNIT_EXPECT_NULL(test, rcu_access_pointer(s_fence->parent));
+	KUNIT_EXPECT_NULL(test, drm_sched_job_parent(&job->base));
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished));
 	pvr_test_complete(queue, 1);
 	pvr_queue_device_post_reset(t->pvr_dev);

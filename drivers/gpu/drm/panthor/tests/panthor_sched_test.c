@@ -688,20 +688,21 @@ static void jobs_get_their_fences_back_after_a_reset(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, s_fence[i]);
 	}
 	panthor_test_wait_for_ring(test, 0, 2);
-	mock_wait_until(test, READ_ONCE(s_fence[2]->parent));
-	done = READ_ONCE(s_fence[0]->parent);
-	KUNIT_ASSERT_PTR_EQ(test, READ_ONCE(s_fence[1]->parent), done);
+	mock_wait_until(test, rcu_access_pointer(s_fence[2]->parent));
+	done = rcu_access_pointer(s_fence[0]->parent);
+	KUNIT_ASSERT_PTR_EQ(test, rcu_access_pointer(s_fence[1]->parent), done);
 
 	panthor_sched_pre_reset(t->ptdev);
 	for (int i = 0; i < 3; i++) {
-		KUNIT_EXPECT_NULL(test, s_fence[i]->parent);
+		KUNIT_EXPECT_NULL(test, rcu_access_pointer(s_fence[i]->parent));
 		KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished[i]));
 	}
 
 	panthor_sched_post_reset(t->ptdev, false);
-	KUNIT_EXPECT_PTR_EQ(test, s_fence[0]->parent, done);
-	KUNIT_EXPECT_PTR_EQ(test, s_fence[1]->parent, done);
-	KUNIT_EXPECT_PTR_EQ(test, s_fence[2]->parent, queue->fence_ctx.last_fence);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[0]->parent), done);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[1]->parent), done);
+	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(s_fence[2]->parent),
+			    queue->fence_ctx.last_fence);
 
 	panthor_test_complete(test, 0, 1);
 	panthor_test_expect_done(test, finished[0], 0);
