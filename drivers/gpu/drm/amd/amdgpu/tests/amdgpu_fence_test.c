@@ -44,16 +44,6 @@ static void expect_signaled(struct kunit *test, struct dma_fence **fences, int n
 				    "fence %d of %d, of which %d have signaled", i, n, first);
 }
 
-/* Runtime PM: how many keep the device awake. */
-static int awake(struct amdgpu_mock *mock)
-{
-#ifdef CONFIG_PM
-	return atomic_read(&mock->dev->power.usage_count);
-#else
-	return 0;
-#endif
-}
-
 static void first_in_its_own_memory(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
@@ -73,7 +63,7 @@ static void emitted(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_ring *ring = mock->ring;
-	int before = awake(mock);
+	int before = amdgpu_mock_awake(mock);
 	struct dma_fence *fence;
 
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(ring), 0);
@@ -92,11 +82,11 @@ static void emitted(struct kunit *test)
 	mock_expect_names(test, fence, "amdgpu", "sdma0");
 	/* the ring's and ours */
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 2);
-	KUNIT_EXPECT_EQ(test, awake(mock), before + IS_ENABLED(CONFIG_PM));
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(mock), before + IS_ENABLED(CONFIG_PM));
 
 	amdgpu_mock_complete_all(ring);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(ring), 0);
-	KUNIT_EXPECT_EQ(test, awake(mock), before);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(mock), before);
 	amdgpu_mock_last_put(test, fence);
 }
 
@@ -328,7 +318,7 @@ static void signaled_by_somebody_else(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_ring *ring = mock->ring;
-	int before = awake(mock);
+	int before = amdgpu_mock_awake(mock);
 	struct dma_fence *fences[2];
 
 	emit_fences(mock, fences, 2);
@@ -343,7 +333,7 @@ static void signaled_by_somebody_else(struct kunit *test)
 	amdgpu_mock_complete_all(ring);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[0]), 1);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[1]), -EIO);
-	KUNIT_EXPECT_EQ(test, awake(mock), before);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(mock), before);
 	put_fences(test, fences, 2);
 }
 
@@ -371,7 +361,7 @@ static void completion_forced(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct mock_cb cb = {};
-	int before = awake(mock);
+	int before = amdgpu_mock_awake(mock);
 	struct dma_fence *fences[SLOTS];
 
 	emit_fences(mock, fences, SLOTS);
@@ -387,7 +377,7 @@ static void completion_forced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fences[3]), -ECANCELED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	KUNIT_EXPECT_EQ(test, cb.error, -ECANCELED);
-	KUNIT_EXPECT_EQ(test, awake(mock), before);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(mock), before);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(mock->ring), 0);
 	put_fences(test, fences, SLOTS);
 }
@@ -486,8 +476,8 @@ static void suspended_to_idle(struct kunit *test)
 	mock->adev->in_s0ix = true;
 	amdgpu_mock_complete(mock->ring, fence->seqno);
 	amdgpu_fence_driver_hw_fini(mock->adev);
-	/* of the KIQ, but not of an SDMA that is older than 5.0 */
-	KUNIT_EXPECT_EQ(test, atomic_read(&mock->irq_enabled), enabled - 1);
+	/* of the KIQ, but not of SDMAs that are older than 5.0 */
+	KUNIT_EXPECT_EQ(test, atomic_read(&mock->irq_enabled), 1);
 	amdgpu_fence_driver_hw_init(mock->adev);
 	KUNIT_EXPECT_EQ(test, atomic_read(&mock->irq_enabled), enabled);
 	mock->adev->in_s0ix = false;
@@ -564,7 +554,7 @@ static void used_from_before_to_after(struct kunit *test)
 	rcu_barrier();
 }
 
-/* R11: what fences lead to is freed next. The scheduler's own wait does not count. */
+/* R11: what fences lead to is freed next. The schedulers' own wait does not count. */
 static void teardown_waits_for_a_grace_period(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
@@ -572,6 +562,8 @@ static void teardown_waits_for_a_grace_period(struct kunit *test)
 
 	drm_sched_fini(&mock->ring->sched);
 	mock->ring->sched.ops = NULL;
+	drm_sched_fini(&mock->other->sched);
+	mock->other->sched.ops = NULL;
 	amdgpu_fence_driver_hw_fini(mock->adev);
 	get_state_synchronize_rcu_full(&before);
 	amdgpu_fence_driver_sw_fini(mock->adev);
@@ -582,6 +574,7 @@ static void teardown_waits_for_a_grace_period(struct kunit *test)
 static void left_on_the_ring_at_its_end(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
+	int before = amdgpu_mock_awake(mock);
 	struct dma_fence *fence;
 	struct mock_cb cb = {};
 
@@ -592,6 +585,7 @@ static void left_on_the_ring_at_its_end(struct kunit *test)
 	amdgpu_fence_driver_fini_rings(mock->adev);
 	KUNIT_EXPECT_FALSE_MSG(test, timer_pending(&mock->ring->fence_drv.fallback_timer),
 			       "it reads memory that is freed next");
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(mock), before);
 	amdgpu_fence_driver_sw_fini(mock->adev);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	KUNIT_EXPECT_EQ(test, cb.error, -ENODEV);
@@ -655,7 +649,7 @@ static void processed_and_looked_at_by_many(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *last = NULL;
-	int before = awake(mock);
+	int before = amdgpu_mock_awake(mock);
 	struct fence_race *race;
 
 	race = kunit_kzalloc(test, sizeof(*race), GFP_KERNEL);
@@ -688,7 +682,7 @@ static void processed_and_looked_at_by_many(struct kunit *test)
 	for (int i = 0; i < RACE_FENCES; i++)
 		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&race->cbs[i].count), 1, "fence %d", i);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(mock->ring), 0);
-	KUNIT_EXPECT_EQ(test, awake(mock), before);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(mock), before);
 	amdgpu_mock_last_put(test, last);
 }
 

@@ -4,7 +4,9 @@
  * run again, and their fences held while the device goes.
  */
 
+#include <linux/completion.h>
 #include <linux/kthread.h>
+#include <linux/pci.h>
 #include <linux/rcupdate.h>
 
 #include <drm/drm_drv.h>
@@ -14,44 +16,78 @@
 /* What all but those that hang have for a timeout. */
 #define NEVER	MAX_SCHEDULE_TIMEOUT
 
+/**
+ * struct job_test - a device and who submits jobs to it
+ * @test: the running test
+ * @mock: the device
+ * @entity: submits to its ring
+ * @other: likewise
+ * @elsewhere: submits to its other ring
+ * @go: a job that is held up before it is emitted may go on
+ * @removed: the device has been removed, or halted
+ * @in_time: nobody had to help with that
+ */
 struct job_test {
 	struct kunit *test;
 	struct amdgpu_mock *mock;
 	struct drm_sched_entity entity;
 	struct drm_sched_entity other;
+	struct drm_sched_entity elsewhere;
+	struct completion go;
+	struct completion removed;
+	bool in_time;
 };
 
-static void job_test_entity_destroy(void *data)
+static void job_test_entity_init(struct job_test *t, struct drm_sched_entity *entity,
+				 struct amdgpu_ring *ring)
 {
-	struct job_test *t = data;
-	struct amdgpu_ring *ring = t->mock->ring;
+	struct drm_gpu_scheduler *sched = &ring->sched;
+
+	KUNIT_ASSERT_EQ(t->test, 0, drm_sched_entity_init(entity, DRM_SCHED_PRIORITY_NORMAL,
+							  &sched, 1, NULL));
+}
+
+/* drm_sched_fini() leaks jobs that are yet to be freed. */
+static void job_test_wait_for_the_end(struct amdgpu_ring *ring)
+{
 	unsigned long end = jiffies + 5 * HZ;
 
-	/* What a test that failed has left. */
-	if (!drm_dev_is_unplugged(adev_to_drm(t->mock->adev)))
-		amdgpu_mock_complete_all(ring);
-	drm_sched_entity_destroy(&t->entity);
-	drm_sched_entity_destroy(&t->other);
-	/* drm_sched_fini() leaks jobs that are yet to be freed. */
 	while (!list_empty(&ring->sched.pending_list) && time_before(jiffies, end))
 		schedule_timeout_uninterruptible(1);
 	flush_work(&ring->sched.work_free_job);
 }
 
+static void job_test_entity_destroy(void *data)
+{
+	struct job_test *t = data;
+
+	/* What a test that failed has left. */
+	complete_all(&t->go);
+	if (!drm_dev_is_unplugged(adev_to_drm(t->mock->adev))) {
+		amdgpu_mock_complete_all(t->mock->ring);
+		amdgpu_mock_complete_all(t->mock->other);
+	}
+	drm_sched_entity_destroy(&t->entity);
+	drm_sched_entity_destroy(&t->other);
+	drm_sched_entity_destroy(&t->elsewhere);
+	job_test_wait_for_the_end(t->mock->ring);
+	job_test_wait_for_the_end(t->mock->other);
+}
+
 static struct job_test *job_test_create(struct kunit *test, long timeout)
 {
-	struct drm_gpu_scheduler *sched;
 	struct job_test *t;
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	t->test = test;
+	init_completion(&t->go);
+	init_completion(&t->removed);
 	t->mock = amdgpu_mock_create(test, timeout);
-	sched = &t->mock->ring->sched;
-	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->entity, DRM_SCHED_PRIORITY_NORMAL,
-						       &sched, 1, NULL));
-	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->other, DRM_SCHED_PRIORITY_NORMAL,
-						       &sched, 1, NULL));
+	t->mock->priv = t;
+	job_test_entity_init(t, &t->entity, t->mock->ring);
+	job_test_entity_init(t, &t->other, t->mock->ring);
+	job_test_entity_init(t, &t->elsewhere, t->mock->other);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, job_test_entity_destroy, t));
 
 	return t;
@@ -89,14 +125,17 @@ struct job_fences {
 };
 
 /* Submit a job to the scheduler. The job itself may be gone by the end of this. */
-static void submit_job_to(struct job_test *t, struct drm_sched_entity *entity,
-			  struct job_fences *f)
+static void submit_this_job(struct amdgpu_job *job, struct job_fences *f)
 {
-	struct amdgpu_job *job = create_job(t, entity);
-
 	f->hw = NULL;
 	f->finished = amdgpu_job_submit(job);
 	f->scheduled = dma_fence_get(&to_drm_sched_fence(f->finished)->scheduled);
+}
+
+static void submit_job_to(struct job_test *t, struct drm_sched_entity *entity,
+			  struct job_fences *f)
+{
+	submit_this_job(create_job(t, entity), f);
 }
 
 static void submit_job(struct job_test *t, struct job_fences *f)
@@ -222,6 +261,35 @@ static void never_submitted(struct kunit *test)
 	amdgpu_job_free(create_job(t, NULL));
 	amdgpu_job_free(create_job(t, &t->entity));
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
+}
+
+/* As many IBs as in an array, wherever they are. */
+static void has_as_many_ibs_as_wanted(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_job *job = NULL;
+
+	for (unsigned int n = 1; n <= 8; n++) {
+		struct dma_fence *fence = NULL;
+
+		KUNIT_ASSERT_EQ(test, 0,
+				amdgpu_job_alloc(t->mock->adev, NULL, NULL, t, n, &job, 0));
+		for (unsigned int i = 0; i < n; i++) {
+			struct amdgpu_ib *ib = &job->ibs[job->num_ibs++];
+
+			KUNIT_EXPECT_PTR_EQ(test, ib->sa_bo, NULL);
+			KUNIT_ASSERT_EQ(test, 0, amdgpu_ib_get(t->mock->adev, NULL, 256,
+							       AMDGPU_IB_POOL_DIRECT, ib));
+			ib->length_dw = 16;
+		}
+		atomic_set(&t->mock->ibs, 0);
+		KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(job, t->mock->ring, &fence));
+		KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->ibs), n);
+		amdgpu_mock_complete_all(t->mock->ring);
+		KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), 1);
+		dma_fence_put(fence);
+	}
+	KUNIT_EXPECT_EQ(test, -EINVAL, amdgpu_job_alloc(t->mock->adev, NULL, NULL, t, 0, &job, 0));
 }
 
 /* An entity without a run queue: there is no job then. */
@@ -427,6 +495,7 @@ static void timed_out_and_recovered_softly(struct kunit *test)
 static void timed_out_and_reset(struct kunit *test)
 {
 	struct job_test *t = job_test_create(test, HZ / 5);
+	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *direct = NULL;
 	struct job_fences f[2];
 
@@ -434,6 +503,7 @@ static void timed_out_and_reset(struct kunit *test)
 	run_job(t, &f[1]);
 	mock_wait_fence(test, f[0].finished);
 	mock_wait_fence(test, f[1].finished);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->resets), 1);
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(t->mock->ring), 0);
 	expect_status(test, &f[0], -ECANCELED, -ETIME);
@@ -461,6 +531,7 @@ static void cleared_by_a_reset(struct kunit *test)
 	struct job_test *t = job_test_create(test, NEVER);
 	struct amdgpu_ring *ring = t->mock->ring;
 	struct dma_fence *direct = NULL, *other;
+	int before = amdgpu_mock_awake(t->mock);
 	struct job_fences f;
 	struct amdgpu_job *job;
 
@@ -477,6 +548,7 @@ static void cleared_by_a_reset(struct kunit *test)
 			       "it is not of a job, and somebody may have to be told later");
 	amdgpu_fence_driver_force_completion(ring, f.hw);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(other), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
 	drm_sched_start(&ring->sched);
 
 	mock_wait_fence(test, f.finished);
@@ -510,6 +582,7 @@ static void cleared_while_processed(struct kunit *test)
 {
 	struct job_test *t = job_test_create(test, NEVER);
 	struct amdgpu_ring *ring = t->mock->ring;
+	int before = amdgpu_mock_awake(t->mock);
 	struct task_struct *thread;
 
 	thread = kthread_run(process_until_stopped, ring, "amdgpu-process");
@@ -528,6 +601,8 @@ static void cleared_while_processed(struct kunit *test)
 		dma_fence_put(fence);
 	}
 	kunit_release_action(test, stop_processing, thread);
+	timer_delete_sync(&ring->fence_drv.fallback_timer);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
 }
 
 /*
@@ -613,19 +688,62 @@ static void held_while_the_device_goes(struct kunit *test)
 	rcu_barrier();
 }
 
+/* Who removes the device, in a thread of its own. */
+static int remove_device(void *data)
+{
+	struct job_test *t = data;
+
+	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	complete_all(&t->removed);
+	return 0;
+}
+
+static int halt_device(void *data)
+{
+	struct job_test *t = data;
+
+	amdgpu_device_halt(t->mock->adev);
+	complete_all(&t->removed);
+	return 0;
+}
+
+/* Do that, and see whether it ends. */
+static void wait_for_removal(struct job_test *t, int (*remove)(void *))
+{
+	struct task_struct *thread = kthread_run(remove, t, "amdgpu-remove");
+
+	t->in_time = !IS_ERR(thread) && wait_for_completion_timeout(&t->removed, MOCK_SOON);
+}
+
+static void pull_out(struct job_test *t)
+{
+	amdgpu_mock_unplug(t->mock);
+	wait_for_removal(t, remove_device);
+	KUNIT_EXPECT_TRUE_MSG(t->test, t->in_time, "the removal of the device hangs");
+	if (!t->in_time) {
+		/* Let the other cases have their turn. */
+		complete_all(&t->go);
+		do {
+			amdgpu_fence_driver_fini_ring(t->mock->ring);
+			amdgpu_fence_driver_fini_ring(t->mock->other);
+		} while (!wait_for_completion_timeout(&t->removed, HZ / 10));
+	}
+}
+
 /* With a job on the ring that nobody completes. */
 static void held_while_the_device_is_pulled_out(struct kunit *test)
 {
 	struct job_test *t = job_test_create(test, NEVER);
+	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *direct = NULL;
 	struct job_fences f;
 
 	run_job(t, &f);
 	KUNIT_ASSERT_EQ(test, 0, amdgpu_job_submit_direct(create_job(t, NULL), t->mock->ring,
 							  &direct));
-	amdgpu_mock_unplug(t->mock);
-	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	pull_out(t);
 	mock_wait_fence(test, f.finished);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
 	job_test_unload(t);
 
 	use_job_fences(test, &f, -ECANCELED, -ECANCELED);
@@ -650,8 +768,7 @@ static void queued_while_the_device_is_pulled_out(struct kunit *test)
 	submit_job_to(t, &t->other, &f[3]);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f[2].scheduled));
 
-	amdgpu_mock_unplug(t->mock);
-	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	pull_out(t);
 	for (int i = 0; i < ARRAY_SIZE(f); i++)
 		mock_wait_fence(test, f[i].finished);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 2);
@@ -673,6 +790,7 @@ static void queued_while_the_device_is_pulled_out(struct kunit *test)
 static void run_while_the_device_is_pulled_out(struct kunit *test)
 {
 	struct job_test *t = job_test_create(test, NEVER);
+	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *fences[4];
 	struct job_fences f;
 
@@ -683,9 +801,9 @@ static void run_while_the_device_is_pulled_out(struct kunit *test)
 	mock_wait_until(test, atomic_read(&t->mock->emitted) == ARRAY_SIZE(fences) + 1);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f.scheduled));
 
-	amdgpu_mock_unplug(t->mock);
-	amdgpu_fence_driver_hw_fini(t->mock->adev);
+	pull_out(t);
 	mock_wait_fence(test, f.finished);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
 	job_test_unload(t);
 
 	for (int i = 0; i < ARRAY_SIZE(fences); i++) {
@@ -699,11 +817,274 @@ static void run_while_the_device_is_pulled_out(struct kunit *test)
 	rcu_barrier();
 }
 
+/*
+ * R11: the same, with a fence of a VM flush in front of the job's, which is what
+ * waits for room.
+ */
+static void flushes_its_vm_while_the_device_is_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_vmid *id = &t->mock->adev->vm_manager.id_mgr[0].ids[0];
+	struct amdgpu_job *job = create_job(t, &t->entity);
+	int before = amdgpu_mock_awake(t->mock);
+	struct dma_fence *fences[4], *flush;
+	struct job_fences f;
+
+	for (int i = 0; i < ARRAY_SIZE(fences); i++)
+		fences[i] = amdgpu_mock_emit(t->mock);
+	job->vm_needs_flush = true;
+	job->vm_pd_addr = 0;
+	submit_this_job(job, &f);
+	mock_wait_until(test, atomic_read(&t->mock->emitted) == ARRAY_SIZE(fences) + 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->vm_flushes), 1);
+
+	pull_out(t);
+	mock_wait_fence(test, f.finished);
+	flush = dma_fence_get(id->last_flush);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(flush), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
+	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(t->mock->ring), 0);
+	job_test_unload(t);
+
+	for (int i = 0; i < ARRAY_SIZE(fences); i++) {
+		amdgpu_mock_use(test, fences[i], -ECANCELED);
+		amdgpu_mock_last_put(test, fences[i]);
+	}
+	amdgpu_mock_use(test, flush, -ECANCELED);
+	amdgpu_mock_last_put(test, flush);
+	amdgpu_mock_use(test, f.finished, -ECANCELED);
+	dma_fence_put(f.scheduled);
+	dma_fence_put(f.finished);
+	rcu_barrier();
+}
+
+/* As on VCN 1: JPEG's ring has to be empty before anything is written to another. */
+static void wait_for_the_other_ring(struct amdgpu_mock *mock, struct amdgpu_ring *ring)
+{
+	if (ring == mock->ring)
+		amdgpu_fence_wait_empty(mock->other);
+}
+
+/* R11: what is torn down first is being waited for by what is torn down next. */
+static void waits_for_another_ring_while_the_device_is_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	int before = amdgpu_mock_awake(t->mock);
+	struct dma_fence *other = NULL;
+	struct job_fences f;
+
+	KUNIT_ASSERT_LT(test, t->mock->ring->idx, t->mock->other->idx);
+	KUNIT_ASSERT_EQ(test, amdgpu_fence_emit(t->mock->other, &other, NULL, 0), 0);
+	t->mock->on_begin_use = wait_for_the_other_ring;
+	submit_job(t, &f);
+	mock_wait_until(test, atomic_read(&t->mock->used) == 1);
+
+	pull_out(t);
+	mock_wait_fence(test, f.finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(other), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f.finished), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
+	job_test_unload(t);
+
+	amdgpu_mock_use(test, other, -ECANCELED);
+	amdgpu_mock_last_put(test, other);
+	amdgpu_mock_use(test, f.finished, -ECANCELED);
+	dma_fence_put(f.scheduled);
+	dma_fence_put(f.finished);
+	rcu_barrier();
+}
+
+/*
+ * The other ring's job takes its time, and the one that waits for that ring finds
+ * its fence there.
+ */
+static void be_late_or_wait_for_it(struct amdgpu_mock *mock, struct amdgpu_ring *ring)
+{
+	struct job_test *t = mock->priv;
+
+	if (ring == mock->other) {
+		wait_for_completion(&t->go);
+		return;
+	}
+	while (!READ_ONCE(mock->other->fence_drv.sync_seq))
+		schedule_timeout_uninterruptible(1);
+	amdgpu_fence_wait_empty(mock->other);
+}
+
+/* R11: nobody looks at the rings any more when these are emitted. */
+static void emitted_after_the_device_was_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	int before = amdgpu_mock_awake(t->mock);
+	struct job_fences f[2];
+
+	t->mock->on_begin_use = be_late_or_wait_for_it;
+	submit_job_to(t, &t->elsewhere, &f[0]);
+	submit_job(t, &f[1]);
+	mock_wait_until(test, atomic_read(&t->mock->used) == 2);
+	pull_out(t);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 0);
+	complete_all(&t->go);
+
+	for (int i = 0; i < ARRAY_SIZE(f); i++)
+		mock_wait_fence(test, f[i].finished);
+	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->emitted), 2);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
+	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(t->mock->ring), 0);
+	KUNIT_EXPECT_EQ(test, amdgpu_fence_count_emitted(t->mock->other), 0);
+	job_test_unload(t);
+
+	for (int i = 0; i < ARRAY_SIZE(f); i++) {
+		amdgpu_mock_use(test, f[i].finished, -ECANCELED);
+		dma_fence_put(f[i].scheduled);
+		dma_fence_put(f[i].finished);
+	}
+	rcu_barrier();
+}
+
+/*
+ * The SMU does not answer to what is sent to it before a job can be written. It is
+ * another thread that halts the device, but the job does not go on without it.
+ */
+static void halt_before_it_is_emitted(struct amdgpu_mock *mock, struct amdgpu_ring *ring)
+{
+	struct job_test *t = mock->priv;
+
+	if (ring == mock->ring)
+		wait_for_removal(t, halt_device);
+}
+
+/* R11, R12: who halts the device can't wait for the scheduler whose job it is running. */
+static void halts_the_device(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_device *adev = t->mock->adev;
+	int before = amdgpu_mock_awake(t->mock);
+	struct dma_fence *other = NULL;
+	struct job_fences f[3];
+	struct pci_dev *pdev;
+
+	/* A PCI device that somebody else has enabled as well, without a BAR to unmap. */
+	pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	atomic_set(&pdev->enable_cnt, 2);
+	adev->pdev = pdev;
+	adev->gmc.is_app_apu = true;
+
+	KUNIT_ASSERT_EQ(test, amdgpu_fence_emit(t->mock->other, &other, NULL, 0), 0);
+	t->mock->on_begin_use = halt_before_it_is_emitted;
+	submit_job(t, &f[0]);
+	submit_job(t, &f[1]);
+	for (int i = 0; i < 2; i++)
+		mock_wait_fence(test, f[i].finished);
+	KUNIT_EXPECT_TRUE_MSG(test, t->in_time, "it waits for the job that it is called by");
+	wait_for_completion(&t->removed);
+	adev->pdev = NULL;
+	KUNIT_EXPECT_TRUE(test, adev->no_hw_access);
+	KUNIT_EXPECT_EQ(test, atomic_read(&pdev->enable_cnt), 1);
+	/* That one only was on its way by then. */
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f[0].finished), -ECANCELED);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f[1].finished), -ENODEV);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(other), -ECANCELED);
+	submit_job_to(t, &t->elsewhere, &f[2]);
+	mock_wait_fence(test, f[2].finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f[2].finished), -ENODEV);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
+	job_test_unload(t);
+
+	amdgpu_mock_use(test, other, -ECANCELED);
+	amdgpu_mock_last_put(test, other);
+	for (int i = 0; i < ARRAY_SIZE(f); i++) {
+		amdgpu_mock_use(test, f[i].finished, i ? -ENODEV : -ECANCELED);
+		dma_fence_put(f[i].scheduled);
+		dma_fence_put(f[i].finished);
+	}
+	rcu_barrier();
+}
+
+/* A reset has stopped the scheduler, and looks at its jobs: they are to stay. */
+static void reset_while_the_device_is_pulled_out(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct amdgpu_ring *ring = t->mock->ring;
+	int before = amdgpu_mock_awake(t->mock);
+	struct job_fences f[3];
+
+	run_job(t, &f[0]);
+	run_job(t, &f[1]);
+	submit_job_to(t, &t->other, &f[2]);
+	drm_sched_stop(&ring->sched, NULL);
+
+	pull_out(t);
+	KUNIT_EXPECT_TRUE_MSG(test, READ_ONCE(ring->sched.pause_submit),
+			      "somebody else has started the scheduler");
+	flush_workqueue(ring->sched.submit_wq);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(f[2].scheduled));
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&ring->sched.pending_list), 2);
+	amdgpu_fence_driver_clear_job_fences(ring, NULL);
+	amdgpu_fence_driver_force_completion(ring, NULL);
+	drm_sched_start(&ring->sched);
+
+	for (int i = 0; i < ARRAY_SIZE(f); i++)
+		mock_wait_fence(test, f[i].finished);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
+	job_test_unload(t);
+	use_job_fences(test, &f[0], -ECANCELED, -ECANCELED);
+	use_job_fences(test, &f[1], -ECANCELED, -ECANCELED);
+	amdgpu_mock_use(test, f[2].finished, -ENODEV);
+	dma_fence_put(f[2].scheduled);
+	dma_fence_put(f[2].finished);
+	rcu_barrier();
+}
+
+/* It waits to be let go on. */
+static void wait_to_go_on(struct amdgpu_mock *mock, struct amdgpu_ring *ring)
+{
+	struct job_test *t = mock->priv;
+
+	wait_for_completion(&t->go);
+}
+
+static int wait_for_running_jobs(void *data)
+{
+	struct job_test *t = data;
+
+	amdgpu_job_wait_for_running(t->mock->adev);
+	complete_all(&t->removed);
+	return 0;
+}
+
+/* R11: what it writes to is unmapped next. */
+static void removal_waits_for_a_job_that_is_run(struct kunit *test)
+{
+	struct job_test *t = job_test_create(test, NEVER);
+	struct task_struct *thread;
+	struct job_fences f;
+
+	t->mock->on_begin_use = wait_to_go_on;
+	submit_job_to(t, &t->elsewhere, &f);
+	mock_wait_until(test, atomic_read(&t->mock->used) == 1);
+	pull_out(t);
+
+	reinit_completion(&t->removed);
+	thread = kthread_run(wait_for_running_jobs, t, "amdgpu-remove");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(thread));
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&t->removed, HZ / 5), 0);
+	complete_all(&t->go);
+	KUNIT_EXPECT_GT(test, wait_for_completion_timeout(&t->removed, MOCK_SOON), 0);
+
+	mock_wait_fence(test, f.finished);
+	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f.finished), -ECANCELED);
+	dma_fence_put(f.scheduled);
+	dma_fence_put(f.finished);
+}
+
 static struct kunit_case job_test_cases[] = {
 	KUNIT_CASE(submitted),
 	KUNIT_CASE(one_after_the_other),
 	KUNIT_CASE(fence_stands_on_its_own),
 	KUNIT_CASE(never_submitted),
+	KUNIT_CASE(has_as_many_ibs_as_wanted),
 	KUNIT_CASE(not_initialized),
 	KUNIT_CASE(freed_with_its_gang),
 	KUNIT_CASE(submitted_directly),
@@ -723,6 +1104,12 @@ static struct kunit_case job_test_cases[] = {
 	KUNIT_CASE(held_while_the_device_is_pulled_out),
 	KUNIT_CASE(queued_while_the_device_is_pulled_out),
 	KUNIT_CASE(run_while_the_device_is_pulled_out),
+	KUNIT_CASE(flushes_its_vm_while_the_device_is_pulled_out),
+	KUNIT_CASE(waits_for_another_ring_while_the_device_is_pulled_out),
+	KUNIT_CASE(emitted_after_the_device_was_pulled_out),
+	KUNIT_CASE(halts_the_device),
+	KUNIT_CASE(reset_while_the_device_is_pulled_out),
+	KUNIT_CASE(removal_waits_for_a_job_that_is_run),
 	{}
 };
 

@@ -120,6 +120,7 @@ static struct dma_fence *emit(struct kunit *test)
 static void held_while_the_ring_goes(struct kunit *test)
 {
 	struct mes_test *t = test->priv;
+	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *fences[3];
 	struct mock_cb cb = {};
 
@@ -132,6 +133,7 @@ static void held_while_the_ring_goes(struct kunit *test)
 	fences[2] = emit(test);
 
 	remove_ring(t);
+	KUNIT_EXPECT_EQ(test, amdgpu_mock_awake(t->mock), before);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	KUNIT_EXPECT_EQ(test, cb.error, -ENODEV);
 	amdgpu_mock_use(test, fences[0], 1);

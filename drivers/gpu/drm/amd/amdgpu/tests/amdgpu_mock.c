@@ -58,6 +58,31 @@ static void mock_ring_emit_fence(struct amdgpu_ring *ring, u64 addr,
 	atomic_inc(&mock->emitted);
 }
 
+static void mock_ring_emit_vm_flush(struct amdgpu_ring *ring, unsigned int vmid,
+				    u64 pd_addr)
+{
+	atomic_inc(&to_amdgpu_mock(ring->adev)->vm_flushes);
+}
+
+static int mock_ring_preempt_ib(struct amdgpu_ring *ring)
+{
+	return to_amdgpu_mock(ring->adev)->preempt_error;
+}
+
+/* Called before anything is written to the ring for a job. */
+static void mock_ring_begin_use(struct amdgpu_ring *ring)
+{
+	struct amdgpu_mock *mock = to_amdgpu_mock(ring->adev);
+
+	atomic_inc(&mock->used);
+	if (mock->on_begin_use)
+		mock->on_begin_use(mock, ring);
+}
+
+static void mock_ring_end_use(struct amdgpu_ring *ring)
+{
+}
+
 static void mock_ring_soft_recovery(struct amdgpu_ring *ring, unsigned int vmid)
 {
 	struct amdgpu_mock *mock = to_amdgpu_mock(ring->adev);
@@ -85,7 +110,11 @@ static const struct amdgpu_ring_funcs mock_sdma_funcs = {
 	.emit_ib_size = 4,
 	.emit_ib = mock_ring_emit_ib,
 	.emit_fence = mock_ring_emit_fence,
+	.emit_vm_flush = mock_ring_emit_vm_flush,
 	.insert_nop = amdgpu_ring_insert_nop,
+	.begin_use = mock_ring_begin_use,
+	.end_use = mock_ring_end_use,
+	.preempt_ib = mock_ring_preempt_ib,
 	.soft_recovery = mock_ring_soft_recovery,
 	.reset = mock_ring_reset,
 };
@@ -155,6 +184,21 @@ static void mock_ring_create(struct amdgpu_mock *mock, struct amdgpu_ring *ring,
 	ring->sched.ready = true;
 }
 
+static void mock_sched_create(struct amdgpu_mock *mock, struct amdgpu_ring *ring, long timeout)
+{
+	struct drm_sched_init_args args = {
+		.ops = &amdgpu_sched_ops,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
+		.credit_limit = ring->num_hw_submission,
+		.timeout = timeout,
+		.timeout_wq = mock->adev->reset_domain->wq,
+		.name = ring->name,
+		.dev = mock->dev,
+	};
+
+	KUNIT_ASSERT_EQ(mock->test, drm_sched_init(&ring->sched, &args), 0);
+}
+
 static void mock_ring_destroy(struct amdgpu_ring *ring)
 {
 	kvfree((void *)ring->ring);
@@ -180,6 +224,7 @@ static void amdgpu_mock_unload_action(void *data)
 {
 	struct amdgpu_mock *mock = data;
 	struct amdgpu_device *adev = mock->adev;
+	struct amdgpu_vmid *vmid = &adev->vm_manager.id_mgr[0].ids[0];
 	int i;
 
 	/*
@@ -188,23 +233,28 @@ static void amdgpu_mock_unload_action(void *data)
 	 */
 	if (!drm_dev_is_unplugged(adev_to_drm(adev))) {
 		amdgpu_mock_complete(mock->ring, mock->ring->fence_drv.sync_seq);
+		amdgpu_mock_complete(mock->other, mock->other->fence_drv.sync_seq);
 		amdgpu_mock_complete(mock->kiq, mock->kiq->fence_drv.sync_seq);
 	}
 	amdgpu_fence_driver_hw_fini(adev);
 	amdgpu_fence_driver_fini_rings(adev);
 	amdgpu_ttm_fini(adev);
 	mock_ring_destroy(mock->ring);
+	mock_ring_destroy(mock->other);
 	mock_ring_destroy(mock->kiq);
 	kfree(mock->wb);
 	for (i = 0; i < AMDGPU_IB_POOL_MAX; i++)
 		mock_ib_pool_destroy(&adev->ib_pools[i]);
 	amdgpu_fence_driver_sw_fini(adev);
+	dma_fence_put(vmid->last_flush);
+	dma_fence_put(vmid->pasid_mapping);
 	mutex_destroy(&adev->vm_manager.id_mgr[0].lock);
 	xa_destroy(&adev->vm_manager.pasids);
 	amdgpu_reset_put_reset_domain(adev->reset_domain);
 
 	mock->adev = NULL;
 	mock->ring = NULL;
+	mock->other = NULL;
 	mock->kiq = NULL;
 	drm_kunit_helper_free_device(mock->test, mock->dev);
 
@@ -225,11 +275,6 @@ static void amdgpu_mock_unload_action(void *data)
  */
 struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout)
 {
-	struct drm_sched_init_args args = {
-		.ops = &amdgpu_sched_ops,
-		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
-		.timeout = timeout,
-	};
 	struct amdgpu_device *adev;
 	struct amdgpu_mock *mock;
 	struct drm_device *drm;
@@ -274,13 +319,13 @@ struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout)
 	for (i = 0; i < AMDGPU_IB_POOL_MAX; i++)
 		mock_ib_pool_create(mock, &adev->ib_pools[i]);
 
+	/* The first to be torn down may wait for the second. */
 	mock->ring = &adev->sdma.instance[0].ring;
 	mock_ring_create(mock, mock->ring, &mock_sdma_funcs, "sdma0");
-	args.timeout_wq = adev->reset_domain->wq;
-	args.credit_limit = mock->ring->num_hw_submission;
-	args.name = mock->ring->name;
-	args.dev = adev->dev;
-	KUNIT_ASSERT_EQ(test, drm_sched_init(&mock->ring->sched, &args), 0);
+	mock_sched_create(mock, mock->ring, timeout);
+	mock->other = &adev->sdma.instance[1].ring;
+	mock_ring_create(mock, mock->other, &mock_sdma_funcs, "sdma1");
+	mock_sched_create(mock, mock->other, timeout);
 
 	mock->kiq = &adev->gfx.kiq[0].ring;
 	mock->kiq->no_scheduler = true;
@@ -373,6 +418,21 @@ void amdgpu_mock_fill_dependencies(struct kunit *test, struct amdgpu_job *job)
 		xas_clear_mark(&xas, XA_FREE_MARK);
 		xas_unlock(&xas);
 	}
+}
+
+/**
+ * amdgpu_mock_awake - how many keep the device awake
+ * @mock: the device
+ *
+ * Runtime PM's count: each fence on a ring has one.
+ */
+int amdgpu_mock_awake(struct amdgpu_mock *mock)
+{
+#ifdef CONFIG_PM
+	return atomic_read(&mock->dev->power.usage_count);
+#else
+	return 0;
+#endif
 }
 
 /**

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A device of amdgpu without hardware: a ring with a scheduler and a KIQ, whose
+ * A device of amdgpu without hardware: two rings with a scheduler and a KIQ, whose
  * sequence numbers are plain memory that the test writes. The code that runs on
  * it is the driver's.
  */
@@ -26,6 +26,7 @@
  * @dev: the device
  * @adev: the driver's, or NULL after amdgpu_mock_unload()
  * @ring: sdma0, in @adev, with a scheduler
+ * @other: sdma1, likewise
  * @kiq: in @adev, without one
  * @wb: where the rings have their sequence numbers
  * @debug_locks: what that was when this was created
@@ -37,6 +38,11 @@
  * @seq: what it was told to write last
  * @addr: and where to
  * @flags: AMDGPU_FENCE_FLAG_*
+ * @vm_flushes: how often it was told to flush a VM
+ * @preempt_error: what a preemption of the ring returns
+ * @used: how often the driver began to write to a ring for a job
+ * @on_begin_use: called before anything is written to a ring for a job, or NULL
+ * @priv: what that may want
  * @on_soft_recovery: what the hardware does to recover, or NULL for nothing
  * @reset_error: what a reset of the ring returns
  * @resets: how many there were
@@ -49,6 +55,7 @@ struct amdgpu_mock {
 	struct device *dev;
 	struct amdgpu_device *adev;
 	struct amdgpu_ring *ring;
+	struct amdgpu_ring *other;
 	struct amdgpu_ring *kiq;
 	u32 *wb;
 	bool debug_locks;
@@ -60,6 +67,11 @@ struct amdgpu_mock {
 	u32 seq;
 	u64 addr;
 	unsigned int flags;
+	atomic_t vm_flushes;
+	int preempt_error;
+	atomic_t used;
+	void (*on_begin_use)(struct amdgpu_mock *mock, struct amdgpu_ring *ring);
+	void *priv;
 	void (*on_soft_recovery)(struct amdgpu_ring *ring);
 	int reset_error;
 	atomic_t resets;
@@ -96,6 +108,7 @@ static inline void amdgpu_mock_complete_all(struct amdgpu_ring *ring)
 }
 
 struct dma_fence *amdgpu_mock_emit(struct amdgpu_mock *mock);
+int amdgpu_mock_awake(struct amdgpu_mock *mock);
 void amdgpu_mock_fill_dependencies(struct kunit *test, struct amdgpu_job *job);
 void amdgpu_mock_use(struct kunit *test, struct dma_fence *fence, int status);
 void amdgpu_mock_last_put(struct kunit *test, struct dma_fence *fence);
