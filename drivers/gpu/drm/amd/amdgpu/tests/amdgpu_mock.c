@@ -421,10 +421,12 @@ void amdgpu_mock_fill_dependencies(struct kunit *test, struct amdgpu_job *job)
 }
 
 /**
- * amdgpu_mock_awake - how many keep the device awake
+ * amdgpu_mock_awake - count what keeps the device awake
  * @mock: the device
  *
- * Runtime PM's count: each fence on a ring has one.
+ * Each fence on a ring holds one reference of runtime PM.
+ *
+ * Return: The count of runtime PM, 0 without CONFIG_PM.
  */
 int amdgpu_mock_awake(struct amdgpu_mock *mock)
 {
