@@ -322,7 +322,8 @@ static void pvr_test_exit(struct kunit *test)
 
 	/* What pvr_drm_driver_postclose() and pvr_remove() do. */
 	pvr_destroy_contexts_for_file(&t->file);
-	mock_wait_until(test, pvr_test_no_context(t));
+	pvr_job_device_flush(pvr_dev);
+	KUNIT_EXPECT_TRUE(test, pvr_test_no_context(t));
 	KUNIT_EXPECT_TRUE(test, xa_empty(&pvr_dev->job_ids));
 	pvr_destroy_vm_contexts_for_file(&t->file);
 	flush_workqueue(pvr_dev->sched_wq);
@@ -665,6 +666,31 @@ static void context_outlives_the_fences_of_a_job_that_was_not_pushed(struct kuni
 	/* Nobody looks at the scheduler that was freed with the context. */
 	mock_fence_use(test, finished);
 	pvr_test_expect_done(test, finished, -ECANCELED);
+}
+
+/* The jobs are freed one after the other, by works that queue one another. */
+static void context_is_freed_before_the_device_is_removed(struct kunit *test)
+{
+	struct pvr_test *t = test->priv;
+	u32 handle = pvr_test_create_context(test, DRM_PVR_CTX_TYPE_TRANSFER_FRAG);
+	struct pvr_queue *queue = pvr_test_queue(test, handle);
+	struct dma_fence *finished[4];
+
+	for (int i = 0; i < ARRAY_SIZE(finished); i++) {
+		struct pvr_job *job = pvr_test_job(test, handle);
+
+		finished[i] = pvr_test_push(job);
+		pvr_test_wait_running(test, finished[i]);
+		pvr_job_put(job);
+	}
+	pvr_test_destroy_context(test, handle);
+	KUNIT_EXPECT_FALSE(test, pvr_test_no_context(t));
+
+	pvr_test_complete(queue, ARRAY_SIZE(finished));
+	pvr_job_device_flush(t->pvr_dev);
+	KUNIT_EXPECT_TRUE(test, pvr_test_no_context(t));
+	for (int i = 0; i < ARRAY_SIZE(finished); i++)
+		pvr_test_expect_done(test, finished[i], 0);
 }
 
 /* Who may hold a context. */
@@ -1253,6 +1279,7 @@ static void job_that_is_done_during_a_reset_gets_its_fence_back(struct kunit *te
 static struct kunit_case pvr_job_cases[] = {
 	KUNIT_CASE_PARAM(job_is_not_created_for, pvr_test_failure_gen_params),
 	KUNIT_CASE(context_outlives_the_fences_of_a_job_that_was_not_pushed),
+	KUNIT_CASE(context_is_freed_before_the_device_is_removed),
 	KUNIT_CASE_PARAM(context_stays_until_the_last_of_these_is_gone,
 			 pvr_test_order_gen_params),
 	KUNIT_CASE_PARAM(context_may_lose_its_last_reference_to, pvr_test_last_gen_params),
