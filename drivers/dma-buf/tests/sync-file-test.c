@@ -417,7 +417,7 @@ static void name_fits_any_buffer(struct kunit *test)
 	for (size = 0; size <= 8; size++) {
 		memset(name, 'x', sizeof(name));
 		memset(expected, 'x', sizeof(expected));
-		snprintf(expected, size, "%s", numbers);
+		strscpy(expected, numbers, size);
 		sync_file_get_name(sync_file, name, size);
 		KUNIT_EXPECT_MEMEQ(test, name, expected, sizeof(name));
 	}
