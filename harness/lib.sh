@@ -136,6 +136,17 @@ series_files() {
 	done
 }
 
+# Every file of the kernel that the series in a directory changes or creates.
+touched_files() {
+	local p
+
+	for p in $(patches "$1/series"); do
+		[ -f "$1/$p" ] || die "series names $p, which is not there"
+		sed -n 's,^diff --git a/.* b/,,p' "$1/$p"
+		brings "$1/$p"
+	done | sort -u
+}
+
 # run LOG WHAT COMMAND...: a long command with its output in a log, a sign of
 # life every 20 seconds (the log's last line, or the number of objects in the
 # folder COUNT), and one line if it fails.
