@@ -39,7 +39,7 @@ mbox:	## the series as mail in build/mbox/; one room of it, or the fixes: ROOM=
 	@harness/mbox
 bisect:	## does every patch stand alone?  builds after each, KUnit after each room
 	@harness/bisect
-bases:	## the series on each 6.12.y that the package source lists: a table
+bases:	## the series on each 6.12.y that any suite of Debian serves: a table
 	@harness/bases
 outside: ## DKMS packages of Debian's and probes, built for stock and patched: a table
 	@harness/outside

@@ -125,6 +125,9 @@ brought_suites() {
 	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"$'\n'"$i915_suites"
 }
 
+# The forms that a patch of the series in a directory has for older bases.
+older() { (cd "$1" && printf '%s\n' older/*/"$2" | grep -v '\*' || true); }
+
 # Every file that the series in a directory consists of.
 series_files() {
 	local p
@@ -133,6 +136,7 @@ series_files() {
 	for p in $(patches "$1/series"); do
 		echo "$p"
 		brings "$1/$p"
+		[ ! -d "$1/older" ] || older "$1" "$p"
 	done
 }
 
