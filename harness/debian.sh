@@ -23,7 +23,8 @@ mirror() {
 }
 
 # apt_of DIR COMPONENTS SUITE...: an apt there that knows these suites; then 'apt
-# COMMAND...' runs one with it.  It fails if no list is there, now or from an earlier time.
+# COMMAND...' runs one with it.  It fails if no list is there, now or from an earlier
+# time, and leaves the reason in build/apt.why.
 apt_of() {
 	local a=$1 components=$2 s
 	shift 2
@@ -44,7 +45,7 @@ apt_of() {
 	APT_OF=$a
 	apt apt-get -q update >"$a/update.log" 2>&1 ||
 		ls "$a"/var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || {
-			say "${0##*/}: apt reads no list of Debian's (no network?): $(grep -m1 ^E: "$a/update.log" || tail -n 1 "$a/update.log")"
+			echo "apt reads no list of Debian's (no network?): $(grep -m1 ^E: "$a/update.log" || tail -n 1 "$a/update.log")" >"$B/apt.why"
 			return 1
 		}
 }
@@ -59,7 +60,8 @@ sources_612() {
 }
 
 # source_612 VERSION: fetch that one, as Debian's package would install it; print the
-# tarball's path.  What was fetched before is there still, and only whole.
+# tarball's path, or fail as apt_of does.  What was fetched before is there still, and only
+# whole.
 source_612() {
 	local v=$1 d=$B/bases tar=$B/bases/linux-source-$1.tar.xz log=$B/bases/$1.log
 
@@ -74,7 +76,7 @@ source_612() {
 				tar -xO ./usr/src/linux-source-6.12.tar.xz >"$tar.new"; } >"$log" 2>&1 &&
 			mv "$tar.new" "$tar" || {
 				rm -rf "$d/deb" "$tar.new"
-				say "${0##*/}: linux-source-6.12 $v cannot be fetched (no network?): $(grep -m1 ^E: "$log" || tail -n 1 "$log")"
+				echo "linux-source-6.12 $v cannot be fetched (no network?): $(grep -m1 ^E: "$log" || tail -n 1 "$log")" >"$B/apt.why"
 				return 1
 			}
 		rm -rf "$d/deb" "$log"
