@@ -118,11 +118,16 @@ drivers/gpu/drm/panthor/tests
 drivers/gpu/drm/qxl/tests
 drivers/gpu/drm/radeon/tests'
 brought_suites() {
-	local p
+	what_patches "$REPO" 'head && /^Brings: / { print $2 }' | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"$'\n'"$i915_suites"
+}
 
-	for p in $(patches "$REPO/series"); do
-		brings "$REPO/$p"
-	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"$'\n'"$i915_suites"
+# The forms that a patch of the series in a directory has for older bases.
+older() { (cd "$1" && printf '%s\n' older/*/"$2" | grep -v '\*' || true); }
+
+# what_patches DIR AWK: what those lines of awk print of all patches of the series there;
+# 'head' says whether it is the part before the diff.
+what_patches() {
+	(cd "$1" && patches series | xargs -r awk "FNR == 1 { head = 1 } /^diff --git / { head = 0 } $2")
 }
 
 # Every file that the series in a directory consists of.
@@ -130,10 +135,14 @@ series_files() {
 	local p
 
 	echo series
-	for p in $(patches "$1/series"); do
-		echo "$p"
-		brings "$1/$p"
-	done
+	patches "$1/series"
+	what_patches "$1" 'head && /^Brings: / { print $2 }'
+	[ ! -d "$1/older" ] || for p in $(patches "$1/series"); do older "$1" "$p"; done
+}
+
+# Every file of the kernel that the series in a directory changes or creates.
+touched_files() {
+	what_patches "$1" 'head && /^Brings: / { print $2 } /^diff --git / { sub(/.* b\//, ""); print }' | sort -u
 }
 
 # run LOG WHAT COMMAND...: a long command with its output in a log, a sign of
