@@ -5,13 +5,13 @@
 #   TREE=   another place for the patched tree than build/linux
 #   J= CC=  for Kbuild (default: all cores, 'ccache gcc')
 
-export BASE TREE J ONLY ROOM
+export BASE TREE J ONLY ROOM CONFIG
 ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test stress tree export check issuers bench mutants coverage \
-	mbox bisect bases outside clean
+.PHONY: help demo test kunit stress tree export check issuers bench mutants coverage \
+	mbox deb bisect bases outside clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
 
@@ -19,6 +19,8 @@ demo:	## the stock kernel dies, the patched one lives, side by side
 	@harness/demo
 test:	## KUnit and the unload test on User Mode Linux, xe and amdgpu in QEMU
 	@harness/test
+kunit:	## some suites, of the tree as it is: SUITE='dma_fence_lock*' KERNEL=um or kasan
+	@harness/kunit
 stress:	## on SMP x86-64 in QEMU: KASAN, KCSAN, PREEMPT_RT; the memory model
 	@harness/stress
 tree:	## the patched kernel as a git tree, a commit a patch
@@ -37,9 +39,11 @@ coverage:	## the lines that the tests on User Mode Linux run
 	@harness/coverage
 mbox:	## the series as mail in build/mbox/; one room of it, or the fixes: ROOM=
 	@harness/mbox
+deb:	## Debian packages of the patched kernel in build/deb/; CONFIG= another .config
+	@harness/deb
 bisect:	## does every patch stand alone?  builds after each, KUnit after each room
 	@harness/bisect
-bases:	## the series on each 6.12.y that the package source lists: a table
+bases:	## the series on each 6.12.y that any suite of Debian serves: a table
 	@harness/bases
 outside: ## DKMS packages of Debian's and probes, built for stock and patched: a table
 	@harness/outside

@@ -81,6 +81,19 @@ lock() {
 	flock -n 9 || { say "waiting for another make in $REPO"; flock 9; }
 }
 
+# The patched tree for a test: with work that is not exported yet as it is.
+tree_as_it_is() {
+	local n=0
+
+	[ ! -e "$TREE/.git" ] ||
+		n=$(git -C "$TREE" rev-list --count refs/worktree/applied..HEAD 2>/dev/null) || n=0
+	if [ "$n" = 0 ]; then
+		"$REPO/harness/apply"
+	else
+		say "tree: $TREE as it is: commits that are not exported, $n of them new"
+	fi
+}
+
 # The commit 'base' below a tree's HEAD.
 base_of() { git -C "$1" log -1 --format=%H --grep='^base$' HEAD 2>/dev/null; }
 
@@ -107,7 +120,7 @@ brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 # there are not on User Mode Linux.
 x86_suites='drivers/gpu/drm/amd/amdgpu/tests
 drivers/gpu/drm/vmwgfx/tests'
-# i915 is as large as all of these: only with I915=1, see harness/smp.
+# i915 is as large as all of these: only with I915=1, see harness/kunit.
 i915_suites=drivers/gpu/drm/i915/tests
 # Those of drivers of which the series changes little run there only: on x86-64 they
 # would be most of the build.
@@ -118,11 +131,16 @@ drivers/gpu/drm/panthor/tests
 drivers/gpu/drm/qxl/tests
 drivers/gpu/drm/radeon/tests'
 brought_suites() {
-	local p
+	what_patches "$REPO" 'head && /^Brings: / { print $2 }' | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"$'\n'"$i915_suites"
+}
 
-	for p in $(patches "$REPO/series"); do
-		brings "$REPO/$p"
-	done | sed -n 's,/\.kunitconfig$,,p' | grep -vxF "$x86_suites"$'\n'"$i915_suites"
+# The forms that a patch of the series in a directory has for older bases.
+older() { (cd "$1" && printf '%s\n' older/*/"$2" | grep -v '\*' || true); }
+
+# what_patches DIR AWK: what those lines of awk print of all patches of the series there;
+# 'head' says whether it is the part before the diff.
+what_patches() {
+	(cd "$1" && patches series | xargs -r awk "FNR == 1 { head = 1 } /^diff --git / { head = 0 } $2")
 }
 
 # Every file that the series in a directory consists of.
@@ -130,10 +148,14 @@ series_files() {
 	local p
 
 	echo series
-	for p in $(patches "$1/series"); do
-		echo "$p"
-		brings "$1/$p"
-	done
+	patches "$1/series"
+	what_patches "$1" 'head && /^Brings: / { print $2 }'
+	[ ! -d "$1/older" ] || for p in $(patches "$1/series"); do older "$1" "$p"; done
+}
+
+# Every file of the kernel that the series in a directory changes or creates.
+touched_files() {
+	what_patches "$1" 'head && /^Brings: / { print $2 } /^diff --git / { sub(/.* b\//, ""); print }' | sort -u
 }
 
 # run LOG WHAT COMMAND...: a long command with its output in a log, a sign of

@@ -472,7 +472,7 @@ static void wait_for_one_if_the_other_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, invalidate_vma(test, vma), -ENODEV);
 }
 
-/* Whoever gets that wrong is told, once, and nobody waits or signals again. */
+/* A wrong caller is told, once, and nobody waits or signals again. */
 static void over_only_once(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
