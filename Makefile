@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-.PHONY: help demo test stress tree export check issuers bench mutants coverage \
+.PHONY: help demo test kunit stress tree export check issuers bench mutants coverage \
 	mbox deb bisect bases outside clean
 help:
 	@sed -n 's/^#   /  /p; s/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -19,6 +19,8 @@ demo:	## the stock kernel dies, the patched one lives, side by side
 	@harness/demo
 test:	## KUnit and the unload test on User Mode Linux, xe and amdgpu in QEMU
 	@harness/test
+kunit:	## some suites, of the tree as it is: SUITE='dma_fence_lock*' KERNEL=um or kasan
+	@harness/kunit
 stress:	## on SMP x86-64 in QEMU: KASAN, KCSAN, PREEMPT_RT; the memory model
 	@harness/stress
 tree:	## the patched kernel as a git tree, a commit a patch

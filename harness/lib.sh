@@ -81,6 +81,19 @@ lock() {
 	flock -n 9 || { say "waiting for another make in $REPO"; flock 9; }
 }
 
+# The patched tree for a test: with work that is not exported yet as it is.
+tree_as_it_is() {
+	local n=0
+
+	[ ! -e "$TREE/.git" ] ||
+		n=$(git -C "$TREE" rev-list --count refs/worktree/applied..HEAD 2>/dev/null) || n=0
+	if [ "$n" = 0 ]; then
+		"$REPO/harness/apply"
+	else
+		say "tree: $TREE as it is: commits that are not exported, $n of them new"
+	fi
+}
+
 # The commit 'base' below a tree's HEAD.
 base_of() { git -C "$1" log -1 --format=%H --grep='^base$' HEAD 2>/dev/null; }
 
@@ -107,7 +120,7 @@ brings() { awk '/^diff --git /{ exit } /^Brings: /{ print $2 }' "$1"; }
 # there are not on User Mode Linux.
 x86_suites='drivers/gpu/drm/amd/amdgpu/tests
 drivers/gpu/drm/vmwgfx/tests'
-# i915 is as large as all of these: only with I915=1, see harness/smp.
+# i915 is as large as all of these: only with I915=1, see harness/kunit.
 i915_suites=drivers/gpu/drm/i915/tests
 # Those of drivers of which the series changes little run there only: on x86-64 they
 # would be most of the build.

@@ -280,6 +280,7 @@ struct mock_calls *mock_issuer_calls(struct mock_issuer *issuer)
 {
 	return issuer->calls;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_issuer_calls);
 
 /**
  * mock_calls_total - how often any of the callbacks has been called
@@ -386,6 +387,7 @@ struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int 
 
 	return fence;
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_create_detached);
 
 /**
  * mock_fence_array_create - an array of a fence and of one that has signaled
@@ -446,6 +448,7 @@ void mock_put_detached(struct kunit *test, struct dma_fence *fence)
 	mock_expect_refs(test, fence, 1);
 	dma_fence_put(fence);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_put_detached);
 
 /**
  * mock_cb_func - the function of a struct mock_cb
@@ -577,6 +580,7 @@ unsigned int mock_lock_flags(struct kunit *test)
 {
 	return mock_kind_flags(test);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_lock_flags);
 
 /**
  * mock_issuer_create_param - an issuer with the kind of lock of this case
@@ -588,6 +592,7 @@ struct mock_issuer *mock_issuer_create_param(struct kunit *test)
 {
 	return mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_issuer_create_param);
 
 /**
  * mock_attached_gen_params - the parameters of a test of fences that keep their ops
@@ -603,6 +608,7 @@ const void *mock_attached_gen_params(const void *prev, char *desc)
 {
 	return mock_kind_next(mock_attached, prev, desc);
 }
+EXPORT_SYMBOL_IF_KUNIT(mock_attached_gen_params);
 
 /**
  * mock_attached_flags - the callbacks and the kind of lock that this case is about
@@ -614,7 +620,7 @@ unsigned int mock_attached_flags(struct kunit *test)
 {
 	return mock_kind_flags(test);
 }
-EXPORT_SYMBOL_IF_KUNIT(mock_lock_flags);
+EXPORT_SYMBOL_IF_KUNIT(mock_attached_flags);
 
 /**
  * mock_trace_switch - switch the events of dma_fence on or off

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 ///
-/// Whoever is in an RCU read-side section may look at a fence that is just being
+/// A reader in an RCU read-side section may look at a fence that is just being
 /// released, and take the lock inside of it.  So its memory is freed after a
 /// grace period, with dma_fence_free() or kfree_rcu().
 ///

@@ -4,7 +4,7 @@
  *
  * The scheduler is in one block of kmalloc'ed memory with its name, which
  * mock_sched_destroy() frees as soon as drm_sched_fini() has returned: from then
- * on KASAN reports whoever follows a fence to it.
+ * on KASAN reports all that follow a fence to it.
  *
  * As drivers should, the hardware's list of jobs has a lock of its own, and jobs
  * are taken off the list before their fences are signaled.

@@ -103,7 +103,7 @@ static void sched_test_job_found_from_both_fences(struct kunit *test)
 	job_put(&r);
 }
 
-/* Whoever signals it has got no further than the flag. */
+/* Its signaler has got no further than the flag. */
 static void sched_test_no_job_found_once_the_flag_is_set(struct kunit *test)
 {
 	struct running r = job_armed(test);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Races: whoever has a fence of a job does whatever he likes, while the job
+ * Races: the holders of a fence of a job do whatever they like, while the job
  * comes to its end, and the scheduler after it. Worth its time on more than one
  * CPU, and with KASAN or KCSAN to watch.
  */

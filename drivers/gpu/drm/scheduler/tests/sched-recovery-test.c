@@ -142,7 +142,7 @@ static void sched_test_hung_jobs_run_again_in_order(struct kunit *test)
 	dma_fence_put(last);
 }
 
-/* A job hangs, and whoever waits for it is told so. */
+/* A job hangs, and its waiters are told so. */
 static void expect_cancelled(struct kunit *test, struct mock_sched *sched,
 			     struct mock_entity *entity)
 {

@@ -376,7 +376,7 @@ static void sched_test_fini_waits_for_grace_period_after_last_job(struct kunit *
 	int i;
 
 	if (IS_ENABLED(CONFIG_TINY_RCU))
-		kunit_skip(test, "whoever may sleep has waited for a grace period");
+		kunit_skip(test, "what may sleep has waited for a grace period");
 	KUNIT_ASSERT_NOT_NULL(test, q);
 	/* One may pass by chance. */
 	for (i = 0; i < TRIES; i++) {

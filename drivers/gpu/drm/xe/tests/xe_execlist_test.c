@@ -58,20 +58,7 @@ static void finished_when_the_gpu_has_completed_it(struct kunit *test)
 
 static void fails_if_it_is_ready_after_the_unbind(struct kunit *test)
 {
-	struct job_test *t = test->priv;
-	struct dma_fence *foreign = create_foreign(test);
-	struct xe_exec_queue *q = create_queue(test, 1, 0);
-	struct dma_fence *finished = push_behind(test, q, foreign);
-
-	settle(q);
-	unplug(t);
-	unmap_lrcs(t);
-	dma_fence_signal(foreign);
-	expect_finished(test, finished, -ENODEV);
-	KUNIT_EXPECT_EQ(test, t->emitted, 0);
-	settle(q);
-	put_queue(test, q);
-	dma_fence_put(foreign);
+	expect_failure_after_the_unbind(test, 1);
 }
 
 static void module_waits_for_the_end_of_a_queue(struct kunit *test)

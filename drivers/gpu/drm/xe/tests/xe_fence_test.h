@@ -9,11 +9,14 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-fence-array.h>
 #include <linux/file.h>
+#include <linux/pm_runtime.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
 
 #include <kunit/test.h>
+
+#include "xe_device_types.h"
 
 /**
  * struct xe_fence_test_cb - a callback that takes notes
@@ -130,6 +133,38 @@ static inline void xe_fence_test_last_put(struct kunit *test,
 {
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
 	dma_fence_put(fence);
+}
+
+static inline const char *xe_fence_test_foreign_name(struct dma_fence *fence)
+{
+	return "foreign";
+}
+
+static const struct dma_fence_ops xe_fence_test_foreign_ops = {
+	.get_driver_name = xe_fence_test_foreign_name,
+	.get_timeline_name = xe_fence_test_foreign_name,
+};
+
+/* A fence of another driver. */
+static inline void xe_fence_test_init_foreign(struct dma_fence *fence)
+{
+	dma_fence_init(fence, &xe_fence_test_foreign_ops, NULL,
+		       dma_fence_context_alloc(1), 1);
+}
+
+/* Somebody keeps the device awake, as its jobs do, until ... */
+static inline void xe_fence_test_wake_up(struct xe_device *xe)
+{
+	pm_runtime_set_active(xe->drm.dev);
+	pm_runtime_get_noresume(xe->drm.dev);
+	pm_runtime_enable(xe->drm.dev);
+}
+
+/* ... this, before the device goes. */
+static inline void xe_fence_test_let_sleep(struct device *dev)
+{
+	pm_runtime_disable(dev);
+	pm_runtime_put_noidle(dev);
 }
 
 #endif

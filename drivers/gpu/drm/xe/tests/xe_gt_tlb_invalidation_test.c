@@ -96,9 +96,7 @@ static int tlb_test_init(struct kunit *test)
 	t->gt->uc.guc.submission_state.enabled = true;
 	kunit_activate_static_stub(test, xe_guc_ct_send_locked, fake_send);
 
-	pm_runtime_set_active(t->xe->drm.dev);
-	pm_runtime_get_noresume(t->xe->drm.dev);
-	pm_runtime_enable(t->xe->drm.dev);
+	xe_fence_test_wake_up(t->xe);
 	t->usage = usage(t);
 
 	KUNIT_ASSERT_EQ(test, xe_gt_tlb_invalidation_init_early(t->gt), 0);
@@ -115,8 +113,7 @@ static void tlb_test_exit(struct kunit *test)
 		return;
 	cancel_delayed_work_sync(&t->later);
 	KUNIT_EXPECT_EQ(test, usage(t), 0);
-	pm_runtime_disable(t->xe->drm.dev);
-	pm_runtime_put_noidle(t->xe->drm.dev);
+	xe_fence_test_let_sleep(t->xe->drm.dev);
 }
 
 static struct xe_gt_tlb_invalidation_fence *create_fence(struct kunit *test)
@@ -475,7 +472,7 @@ static void wait_for_one_if_the_other_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, invalidate_vma(test, vma), -ENODEV);
 }
 
-/* Whoever gets that wrong is told, once, and nobody waits or signals again. */
+/* A wrong caller is told, once, and nobody waits or signals again. */
 static void over_only_once(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
@@ -503,8 +500,7 @@ static void held_while_the_device_goes(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, invalidate(t, fences[i]), 0);
 	}
 	answer(t, fences[0]->inval.seqno);
-	pm_runtime_disable(dev);
-	pm_runtime_put_noidle(dev);
+	xe_fence_test_let_sleep(dev);
 	t->xe = NULL;
 	/* with the second pending, and its timer: the GuC is dead */
 	drm_kunit_helper_free_device(test, dev);

@@ -56,42 +56,14 @@ static void fails_if_the_device_is_unplugged(struct kunit *test)
 	put_queue(test, q);
 }
 
-/* A file is open, and the job waits for another driver until all is unmapped. */
 static void fails_if_it_is_ready_after_the_unbind(struct kunit *test)
 {
-	struct job_test *t = test->priv;
-	struct dma_fence *foreign = create_foreign(test);
-	struct xe_exec_queue *q = create_queue(test, 1, 0);
-	struct dma_fence *finished = push_behind(test, q, foreign);
-
-	settle(q);
-	unplug(t);
-	unmap_lrcs(t);
-	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished));
-	dma_fence_signal(foreign);
-	expect_finished(test, finished, -ENODEV);
-	KUNIT_EXPECT_EQ(test, t->emitted, 0);
-	settle(q);
-	put_queue(test, q);
-	dma_fence_put(foreign);
+	expect_failure_after_the_unbind(test, 1);
 }
 
 static void fails_on_all_engines_of_a_parallel_queue(struct kunit *test)
 {
-	struct job_test *t = test->priv;
-	struct dma_fence *foreign = create_foreign(test);
-	struct xe_exec_queue *q = create_queue(test, 2, 0);
-	struct dma_fence *finished = push_behind(test, q, foreign);
-
-	settle(q);
-	unplug(t);
-	unmap_lrcs(t);
-	dma_fence_signal(foreign);
-	expect_finished(test, finished, -ENODEV);
-	KUNIT_EXPECT_EQ(test, t->emitted, 0);
-	settle(q);
-	put_queue(test, q);
-	dma_fence_put(foreign);
+	expect_failure_after_the_unbind(test, 2);
 }
 
 /* A reset, which runs what is pending again, meets the unbind. */

@@ -403,7 +403,7 @@ static void error_needs_no_seqno(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-/* Somebody has followed the ops, and then lost to whoever signals the fence. */
+/* Somebody has followed the ops, and then lost to the signaler of the fence. */
 static void asked_while_it_is_signaled(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;

@@ -9,7 +9,6 @@
 #define _XE_JOB_TEST_H_
 
 #include <linux/delay.h>
-#include <linux/pm_runtime.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_kunit_helpers.h>
@@ -58,23 +57,13 @@ struct job_test {
 /* The ops of a ring have no other way to find it; one test runs at a time. */
 static struct job_test *job_test;
 
-static const char *foreign_name(struct dma_fence *fence)
-{
-	return "foreign";
-}
-
-static const struct dma_fence_ops foreign_ops = {
-	.get_driver_name = foreign_name,
-	.get_timeline_name = foreign_name,
-};
-
 /* A fence of another driver, for a job to wait for. */
 static struct dma_fence *create_foreign(struct kunit *test)
 {
 	struct dma_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, fence);
-	dma_fence_init(fence, &foreign_ops, NULL, dma_fence_context_alloc(1), 1);
+	xe_fence_test_init_foreign(fence);
 	return fence;
 }
 
@@ -173,9 +162,7 @@ static int job_test_init(struct kunit *test)
 	t->hwe->eclass->sched_props.job_timeout_ms = 5000;
 	t->gt->ring_ops[XE_ENGINE_CLASS_RENDER] = &fake_ring_ops;
 
-	pm_runtime_set_active(t->xe->drm.dev);
-	pm_runtime_get_noresume(t->xe->drm.dev);
-	pm_runtime_enable(t->xe->drm.dev);
+	xe_fence_test_wake_up(t->xe);
 
 	kunit_activate_static_stub(test, xe_lrc_create, fake_lrc_create);
 	job_test = t;
@@ -197,8 +184,7 @@ static void job_test_exit(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kref_read(&t->lrc[i].refcount), 1);
 	for (int i = 0; i < JOB_TEST_LRCS; i++)
 		kfree(t->mem[i]);
-	pm_runtime_disable(t->xe->drm.dev);
-	pm_runtime_put_noidle(t->xe->drm.dev);
+	xe_fence_test_let_sleep(t->xe->drm.dev);
 	job_test = NULL;
 }
 
@@ -292,6 +278,26 @@ static void unmap_lrcs(struct job_test *t)
 		kfree(t->mem[i]);
 		t->mem[i] = NULL;
 	}
+}
+
+/* A file is open, and the job waits for another driver until all is unmapped. */
+static void expect_failure_after_the_unbind(struct kunit *test, int width)
+{
+	struct job_test *t = test->priv;
+	struct dma_fence *foreign = create_foreign(test);
+	struct xe_exec_queue *q = create_queue(test, width, 0);
+	struct dma_fence *finished = push_behind(test, q, foreign);
+
+	settle(q);
+	unplug(t);
+	unmap_lrcs(t);
+	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(finished));
+	dma_fence_signal(foreign);
+	expect_finished(test, finished, -ENODEV);
+	KUNIT_EXPECT_EQ(test, t->emitted, 0);
+	settle(q);
+	put_queue(test, q);
+	dma_fence_put(foreign);
 }
 
 #endif

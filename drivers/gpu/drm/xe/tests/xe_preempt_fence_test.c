@@ -171,7 +171,7 @@ static void signaled_once_the_queue_is_suspended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->waited, 1);
 	KUNIT_EXPECT_EQ(test, cb.called, 1);
 	KUNIT_EXPECT_EQ(test, t->rebound, 1);
-	/* The queue is not kept by whoever keeps the fence. */
+	/* A holder of the fence does not keep the queue. */
 	KUNIT_EXPECT_EQ(test, kref_read(&t->q->refcount), 1);
 	xe_fence_test_use(test, fence, 1);
 	xe_fence_test_last_put(test, fence);

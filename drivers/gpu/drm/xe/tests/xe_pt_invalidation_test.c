@@ -5,7 +5,6 @@
  */
 
 #include <linux/delay.h>
-#include <linux/pm_runtime.h>
 
 #include <drm/drm_kunit_helpers.h>
 
@@ -15,16 +14,6 @@
 struct pt_test {
 	struct xe_device *xe;
 	struct dma_fence job;
-};
-
-static const char *job_name(struct dma_fence *fence)
-{
-	return "bind job";
-}
-
-static const struct dma_fence_ops job_ops = {
-	.get_driver_name = job_name,
-	.get_timeline_name = job_name,
 };
 
 static int pt_test_init(struct kunit *test)
@@ -39,12 +28,8 @@ static int pt_test_init(struct kunit *test)
 	t->xe->info.force_execlist = true;
 	KUNIT_ASSERT_EQ(test, xe_device_init_workqueues(t->xe), 0);
 
-	/* Somebody has the device awake: the jobs do. */
-	pm_runtime_set_active(t->xe->drm.dev);
-	pm_runtime_get_noresume(t->xe->drm.dev);
-	pm_runtime_enable(t->xe->drm.dev);
-
-	dma_fence_init(&t->job, &job_ops, NULL, dma_fence_context_alloc(1), 1);
+	xe_fence_test_wake_up(t->xe);
+	xe_fence_test_init_foreign(&t->job);
 	test->priv = t;
 	return 0;
 }
@@ -55,8 +40,7 @@ static void pt_test_free(struct pt_test *t)
 	if (!t->xe)
 		return;
 	xe_device_fini_workqueues(t->xe);
-	pm_runtime_disable(t->xe->drm.dev);
-	pm_runtime_put_noidle(t->xe->drm.dev);
+	xe_fence_test_let_sleep(t->xe->drm.dev);
 	t->xe = NULL;
 }
 

@@ -6,7 +6,6 @@
  * queues do what the test says.
  */
 
-#include <linux/pm_runtime.h>
 #include <linux/string.h>
 
 #include <drm/drm_kunit_helpers.h>
@@ -87,16 +86,6 @@ static const struct xe_exec_queue_ops vm_test_queue_ops = {
 	.kill = vm_test_kill,
 	.reset_status = vm_test_reset_status,
 	.fini = vm_test_fini,
-};
-
-static const char *other_name(struct dma_fence *fence)
-{
-	return "other";
-}
-
-static const struct dma_fence_ops other_ops = {
-	.get_driver_name = other_name,
-	.get_timeline_name = other_name,
 };
 
 /* What xe_vm_create() does, but for page tables and what binds. */
@@ -186,12 +175,10 @@ static int vm_test_init(struct kunit *test)
 					      t->xe->drm.anon_inode->i_mapping,
 					      t->xe->drm.vma_offset_manager,
 					      false, false), 0);
-	pm_runtime_set_active(t->xe->drm.dev);
-	pm_runtime_get_noresume(t->xe->drm.dev);
-	pm_runtime_enable(t->xe->drm.dev);
+	xe_fence_test_wake_up(t->xe);
 	t->vm = create_vm(test, t->xe);
 	create_queue(test, &t->queues[0]);
-	dma_fence_init(&t->other, &other_ops, NULL, dma_fence_context_alloc(1), 1);
+	xe_fence_test_init_foreign(&t->other);
 	return 0;
 }
 
@@ -226,8 +213,7 @@ static void vm_test_free(struct kunit *test)
 		put_vm(test);
 	xe_device_fini_workqueues(t->xe);
 	ttm_device_fini(&t->xe->ttm);
-	pm_runtime_disable(t->xe->drm.dev);
-	pm_runtime_put_noidle(t->xe->drm.dev);
+	xe_fence_test_let_sleep(t->xe->drm.dev);
 	t->xe = NULL;
 }
 

@@ -4,7 +4,7 @@
  *
  * amdgpu_ring_init() and the fence driver set up the rings as on any device, but
  * for the memory: what the writeback pages, the ring buffers and the IB pools are
- * in is kmalloc'ed, and freed with the device. From then on KASAN reports whoever
+ * in is kmalloc'ed, and freed with the device. From then on KASAN reports who
  * follows a fence to them.
  */
 

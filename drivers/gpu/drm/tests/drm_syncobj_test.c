@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/mman.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
 #include <linux/uaccess.h>
@@ -81,8 +82,8 @@ static const struct drm_driver client_driver = {
 	.driver_features = DRIVER_RENDER | DRIVER_SYNCOBJ |
 			   DRIVER_SYNCOBJ_TIMELINE,
 	.fops = &client_fops,
-	.name = "dma-buf-kunit",
-	.desc = "for the KUnit tests of dma-buf",
+	.name = "drm-syncobj-kunit",
+	.desc = "for the KUnit tests of drm_syncobj",
 };
 
 /* fput() would leave the work to somebody else, the caller is a kthread. */
@@ -94,7 +95,7 @@ static struct drm_file *open_client(struct kunit *test)
 	struct device *dev;
 	struct file *file;
 
-	dev = kunit_device_register(test, "dma-buf-kunit");
+	dev = kunit_device_register(test, "drm-syncobj-kunit");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
 	drm = __devm_drm_dev_alloc(dev, &client_driver, sizeof(*drm), 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, drm);
@@ -901,3 +902,7 @@ static struct kunit_suite drm_syncobj_test_suite = {
 };
 
 kunit_test_suite(drm_syncobj_test_suite);
+
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+MODULE_DESCRIPTION("KUnit tests for drm_syncobj");
+MODULE_LICENSE("GPL");
