@@ -211,7 +211,7 @@ static void dma_fence_test_callback_frees_itself(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0,
 				dma_fence_add_callback(fence, &cb->base, free_cb_func));
 	}
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal(fence));
 	dma_fence_put(fence);
 }
 
@@ -232,7 +232,7 @@ static void dma_fence_test_callback_drops_last_reference(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0,
 			dma_fence_add_callback(fence, &cb.base, put_cb_func));
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal(fence));
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 }
 
@@ -326,7 +326,7 @@ static void dma_fence_test_remove_waits_for_running_callback(struct kunit *test)
 static void running_signal(struct kunit *test, struct dma_fence *fence,
 			   struct dma_fence_cb *cb)
 {
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, dma_fence_check_and_signal(fence));
 }
 
 /* Whoever signals, all callbacks have run when dma_fence_signal() returns. */

@@ -262,6 +262,24 @@ static void check_and_signal_tells_who_was_first(struct kunit *test)
 	dma_fence_put(fence);
 }
 
+/* The results that 6.12 has and later kernels have not. */
+static void second_signal_is_an_error(struct kunit *test)
+{
+	struct dma_fence *fence = live_fence(test);
+	unsigned long flags;
+	int ret;
+
+	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), -EINVAL);
+	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp(fence, 1), -EINVAL);
+
+	dma_fence_lock_irqsave(fence, flags);
+	ret = dma_fence_signal_locked(fence);
+	dma_fence_unlock_irqrestore(fence, flags);
+	KUNIT_EXPECT_EQ(test, ret, -EINVAL);
+	dma_fence_put(fence);
+}
+
 static void signaling_is_enabled_by_either_name(struct kunit *test)
 {
 	void (*volatile enable)(struct dma_fence *fence) = dma_fence_enable_signaling;
@@ -298,6 +316,7 @@ static struct kunit_case dma_fence_compat_cases[] = {
 	KUNIT_CASE(init_evaluates_its_arguments_once),
 	KUNIT_CASE(init_has_an_address),
 	KUNIT_CASE(check_and_signal_tells_who_was_first),
+	KUNIT_CASE(second_signal_is_an_error),
 	KUNIT_CASE(signaling_is_enabled_by_either_name),
 	KUNIT_CASE(helpers_are_known_to_the_preprocessor),
 	{}

@@ -25,7 +25,7 @@
 
 static void expect_signals(struct kunit *test, struct dma_fence *fence)
 {
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(fence, false, MOCK_SOON), 0);
+	mock_wait_fence(test, fence);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fence));
 }
 
@@ -38,15 +38,13 @@ static void use_container(struct kunit *test, struct dma_fence *fence)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), fence->error ?: 1);
 	KUNIT_EXPECT_GT(test, dma_fence_timestamp(fence), 0);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), -EINVAL);
-	KUNIT_EXPECT_EQ(test,
-			dma_fence_add_callback(fence, &cb.base, mock_cb_func),
-			-ENOENT);
+	KUNIT_EXPECT_TRUE(test, dma_fence_check_and_signal(fence));
+	KUNIT_EXPECT_EQ(test, mock_cb_add(fence, &cb), -ENOENT);
 	KUNIT_EXPECT_FALSE(test, dma_fence_remove_callback(fence, &cb.base));
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 0);
 	KUNIT_EXPECT_EQ(test, dma_fence_wait(fence, false), 0);
 	KUNIT_EXPECT_EQ(test, dma_fence_wait_timeout(fence, true, 0), 1);
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	dma_fence_set_deadline(fence, ktime_get());
 	mock_expect_names(test, fence, "detached-driver", "signaled-timeline");
 	KUNIT_EXPECT_NOT_NULL(test, strstr(mock_describe(test, fence),
@@ -61,14 +59,16 @@ static struct dma_fence *create_array(struct kunit *test, bool any,
 	struct dma_fence **fences;
 	unsigned int i;
 
+	if (any && !MOCK_HAS_ARRAY_ANY)
+		kunit_skip(test, "no array of this kernel signals with the first of its fences");
+
 	/* The array frees this, and drops the references in it. */
 	fences = kmalloc_array(count, sizeof(*fences), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, fences);
 	for (i = 0; i < count; i++)
 		fences[i] = dma_fence_get(members[i]);
 
-	array = dma_fence_array_create(count, fences, dma_fence_context_alloc(1),
-				       1, any);
+	array = mock_array_create(count, fences, dma_fence_context_alloc(1), 1, any);
 	KUNIT_ASSERT_NOT_NULL(test, array);
 
 	return &array->base;
@@ -133,8 +133,7 @@ static void array_of_detached_fences_has_signaled(struct kunit *test)
 	use_container(test, array);
 
 	dma_fence_put(array);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 /* The same, but found while its first callback is added. */
@@ -145,50 +144,41 @@ static void array_of_detached_fences_takes_no_callback(struct kunit *test)
 	struct dma_fence *array = create_array_of(test, false, a, b);
 	struct mock_cb cb = {};
 
-	KUNIT_EXPECT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			-ENOENT);
+	KUNIT_EXPECT_EQ(test, mock_cb_add(array, &cb), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(array));
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 0);
 	KUNIT_EXPECT_FALSE(test, dma_fence_remove_callback(array, &cb.base));
 	use_container(test, array);
 
 	dma_fence_put(array);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 static void array_waits_for_its_live_member(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *array = create_array_of(test, false, gone, live);
 	struct mock_cb cb = {};
 
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(array));
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(array, &cb), 0);
 	KUNIT_EXPECT_EQ(test, dma_fence_wait_timeout(array, false, 0), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 0);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	expect_signals(test, array);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), 1);
 	use_container(test, array);
 
 	dma_fence_put(array);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void array_of_any_signals_with_a_detached_member(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *polled = create_array_of(test, true, live, gone);
 	struct dma_fence *waited = create_array_of(test, true, live, gone);
@@ -197,9 +187,7 @@ static void array_of_any_signals_with_a_detached_member(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(polled));
 	use_container(test, polled);
 
-	KUNIT_EXPECT_EQ(test,
-			dma_fence_add_callback(waited, &cb.base, mock_cb_func),
-			-ENOENT);
+	KUNIT_EXPECT_EQ(test, mock_cb_add(waited, &cb), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(waited));
 	use_container(test, waited);
 
@@ -209,40 +197,31 @@ static void array_of_any_signals_with_a_detached_member(struct kunit *test)
 	dma_fence_put(waited);
 
 	/* The callback of the second array was left on the live member. */
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
-	mock_put_detached(test, live);
-	mock_put_detached(test, gone);
+	mock_fence_detach(live);
+	mock_put_detached(test, live, gone);
 }
 
 static void array_of_any_outlives_its_first_issuer(struct kunit *test)
 {
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *a = mock_fence_create(first, 1);
-	struct dma_fence *b = mock_fence_create(second, 1);
+	struct dma_fence *a = mock_fence_create_live(test, 1);
+	struct dma_fence *b = mock_fence_create_live(test, 1);
 	struct dma_fence *array = create_array_of(test, true, a, b);
 	struct mock_cb cb = {};
 
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(array, &cb), 0);
 
-	dma_fence_signal(a);
-	mock_issuer_destroy(first);
+	mock_fence_detach(a);
 	expect_signals(test, array);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	use_container(test, array);
 
 	/* Only drops the reference that its callback has to the array. */
-	dma_fence_signal(b);
-	mock_issuer_destroy(second);
+	mock_fence_detach(b);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	use_container(test, array);
 
 	dma_fence_put(array);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 /* A fence that signals another one while its own signaling is enabled. */
@@ -300,9 +279,7 @@ static void array_member_signals_before_it_is_enabled(struct kunit *test)
 						  member);
 	struct mock_cb cb = {};
 
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(array, &cb), 0);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(member));
 	mock_issuer_destroy(issuer);
 	KUNIT_EXPECT_EQ(test, dma_fence_wait_timeout(array, false, 0), 0);
@@ -328,9 +305,7 @@ static void array_member_signals_after_it_is_enabled(struct kunit *test)
 	struct mock_cb cb = {};
 
 	/* The first to signal is enough, the rest is up to the irq_work. */
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(array, &cb), 0);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(member));
 	mock_issuer_destroy(issuer);
 	expect_signals(test, array);
@@ -354,9 +329,7 @@ static void array_signals_while_it_is_enabled(struct kunit *test)
 
 	trigger->done = true;
 	trigger->error = -ENODATA;
-	KUNIT_EXPECT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			-ENOENT);
+	KUNIT_EXPECT_EQ(test, mock_cb_add(array, &cb), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(array));
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), -ENODATA);
 
@@ -372,62 +345,53 @@ static void array_takes_the_error_of_a_detached_member(struct kunit *test)
 	struct dma_fence *array = create_array_of(test, false, good, bad);
 	struct dma_fence *fine = create_array_of(test, false, good, good);
 
-	dma_fence_enable_sw_signaling(array);
+	dma_fence_enable_signaling(array);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), -EIO);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(bad), -EIO);
 
-	dma_fence_enable_sw_signaling(fine);
+	dma_fence_enable_signaling(fine);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fine), 1);
 
 	dma_fence_put(array);
 	dma_fence_put(fine);
-	mock_put_detached(test, good);
-	mock_put_detached(test, bad);
+	mock_put_detached(test, good, bad);
 }
 
 /* It is the first error that counts, and a detached member was first. */
 static void array_keeps_its_first_error(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, -EIO);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *array = create_array_of(test, false, live, gone);
 	struct mock_cb cb = {};
 
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(array, &cb), 0);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), 0);
 
 	dma_fence_set_error(live, -ENODEV);
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	expect_signals(test, array);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), -EIO);
 	KUNIT_EXPECT_EQ(test, cb.error, -EIO);
 
 	dma_fence_put(array);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void array_takes_the_error_of_a_live_member(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *array = create_array_of(test, false, live, gone);
 
-	dma_fence_enable_sw_signaling(array);
+	dma_fence_enable_signaling(array);
 	dma_fence_set_error(live, -ENODEV);
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	expect_signals(test, array);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(array), -ENODEV);
 
 	dma_fence_put(array);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 /*
@@ -443,7 +407,7 @@ static void array_that_signaled_is_still_an_array(struct kunit *test)
 	unsigned int i, count = 0;
 
 	KUNIT_ASSERT_TRUE(test, dma_fence_is_array(array));
-	dma_fence_enable_sw_signaling(array);
+	dma_fence_enable_signaling(array);
 	KUNIT_ASSERT_TRUE(test, dma_fence_test_signaled_flag(array));
 
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_array(array));
@@ -462,8 +426,7 @@ static void array_that_signaled_is_still_an_array(struct kunit *test)
 	expect_unwraps(test, a, a);
 
 	dma_fence_put(array);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 static void array_of_detached_fences_matches_their_context(struct kunit *test)
@@ -488,43 +451,36 @@ static void array_of_detached_fences_matches_their_context(struct kunit *test)
 
 	dma_fence_put(same);
 	dma_fence_put(mixed);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
-	mock_put_detached(test, other);
+	mock_put_detached(test, a, b, other);
 }
 
 static void array_passes_deadlines_to_live_members_only(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct mock_calls *calls = mock_issuer_calls(issuer);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
+	struct mock_calls *calls = mock_fence_calls(live);
 	struct dma_fence *array = create_array_of(test, false, gone, live);
 
 	dma_fence_set_deadline(array, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
-	dma_fence_enable_sw_signaling(array);
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	dma_fence_enable_signaling(array);
+	mock_fence_detach(live);
 	expect_signals(test, array);
 	dma_fence_set_deadline(array, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	dma_fence_put(array);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void array_is_named_like_any_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *array = create_array_of(test, false, live);
 
 	mock_expect_names(test, array, "dma_fence_array", "unbound");
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(array));
 	mock_expect_names(test, array, "detached-driver", "signaled-timeline");
 
@@ -545,16 +501,14 @@ static void array_released_unsignaled_drops_its_members(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&a->refcount), 1);
 	KUNIT_EXPECT_EQ(test, kref_read(&b->refcount), 1);
 
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 /* The array has the last reference to its members, their issuer is gone. */
 static void array_releases_the_last_reference(struct kunit *test)
 {
 	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
-	struct mock_calls *calls =
-		container_of(a, struct mock_fence, base)->calls;
+	struct mock_calls *calls = mock_fence_calls(a);
 	struct dma_fence *array = create_array_of(test, false, a);
 
 	dma_fence_put(a);
@@ -567,9 +521,7 @@ static void array_releases_the_last_reference(struct kunit *test)
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void array_of_attached_fences(struct kunit *test)
 {
-	unsigned int flags = mock_attached_flags(test);
-	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
@@ -577,9 +529,7 @@ static void array_of_attached_fences(struct kunit *test)
 	struct mock_cb cb = {};
 
 	dma_fence_signal(a);
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(array, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(array, &cb), 0);
 	dma_fence_signal(b);
 	expect_signals(test, array);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
@@ -593,10 +543,9 @@ static void array_of_attached_fences(struct kunit *test)
 	mock_expect_refs(test, a, 2);
 	dma_fence_put(a);
 	dma_fence_put(b);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
+	mock_expect_releases(test, calls, 0);
 	dma_fence_put(array);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			flags & MOCK_RELEASE ? 2 : 0);
+	mock_expect_releases(test, calls, 2);
 }
 
 /*
@@ -612,69 +561,55 @@ static void chain_of_detached_fences_has_signaled(struct kunit *test)
 
 	head = create_node(test, head, b, 2);
 	KUNIT_EXPECT_FALSE(test, dma_fence_test_signaled_flag(head));
-	KUNIT_EXPECT_EQ(test,
-			dma_fence_add_callback(head, &cb.base, mock_cb_func),
-			-ENOENT);
+	KUNIT_EXPECT_EQ(test, mock_cb_add(head, &cb), -ENOENT);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(head));
 	use_container(test, head);
 
 	dma_fence_put(head);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 static void chain_is_asked_whether_it_has_signaled(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *head = create_node(test, NULL, live, 1);
 
 	/* The head is done, but not what comes before it. */
 	head = create_node(test, head, gone, 2);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(head));
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
 	use_container(test, head);
 
 	dma_fence_put(head);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void chain_signals_with_its_last_live_fence(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *a = mock_fence_create(first, 1);
-	struct dma_fence *b = mock_fence_create(second, 1);
+	struct dma_fence *a = mock_fence_create_live(test, 1);
+	struct dma_fence *b = mock_fence_create_live(test, 1);
 	struct dma_fence *head = create_node(test, NULL, a, 1);
 	struct mock_cb cb = {};
 
 	head = create_node(test, head, gone, 2);
 	head = create_node(test, head, b, 3);
-	KUNIT_ASSERT_EQ(test,
-			dma_fence_add_callback(head, &cb.base, mock_cb_func),
-			0);
+	KUNIT_ASSERT_EQ(test, mock_cb_add(head, &cb), 0);
 
 	/* From the newest to the oldest: the chain moves its callback on. */
-	dma_fence_signal(b);
-	mock_issuer_destroy(second);
+	mock_fence_detach(b);
 	KUNIT_EXPECT_EQ(test, dma_fence_wait_timeout(head, false, 2), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 0);
 
-	dma_fence_signal(a);
-	mock_issuer_destroy(first);
+	mock_fence_detach(a);
 	expect_signals(test, head);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	use_container(test, head);
 
 	dma_fence_put(head);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, gone, a, b);
 }
 
 static void chain_walk_skips_detached_fences(struct kunit *test)
@@ -702,15 +637,13 @@ static void chain_walk_skips_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen[1], 1);
 
 	/* The nodes that were skipped are garbage, with what they held. */
-	mock_put_detached(test, gone1);
-	mock_put_detached(test, gone2);
+	mock_put_detached(test, gone1, gone2);
 
 	dma_fence_signal(old);
 	dma_fence_signal(new);
 	mock_issuer_destroy(issuer);
 	dma_fence_put(head);
-	mock_put_detached(test, old);
-	mock_put_detached(test, new);
+	mock_put_detached(test, old, new);
 }
 
 static void chain_walk_collects_all_of_a_detached_tail(struct kunit *test)
@@ -756,12 +689,15 @@ static void chain_walk_leaves_a_node_to_its_holder(struct kunit *test)
 	mock_put_detached(test, a);
 }
 
-/* What find_seqno returns for @seqno; the fence found is in @found. */
-static int find_seqno(struct dma_fence *head, u64 seqno, struct dma_fence **found)
+/* What the search for @seqno returns, and the fence that it leaves to the caller. */
+static void expect_found(struct kunit *test, struct dma_fence *head, u64 seqno, int ret,
+			 struct dma_fence *want)
 {
-	*found = dma_fence_get(head);
+	struct dma_fence *found = dma_fence_get(head);
 
-	return dma_fence_chain_find_seqno(found, seqno);
+	KUNIT_EXPECT_EQ(test, dma_fence_chain_find_seqno(&found, seqno), ret);
+	KUNIT_EXPECT_PTR_EQ(test, found, want);
+	dma_fence_put(found);
 }
 
 static void chain_find_seqno_among_detached_fences(struct kunit *test)
@@ -769,78 +705,52 @@ static void chain_find_seqno_among_detached_fences(struct kunit *test)
 	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *head = create_node(test, NULL, a, 1);
-	struct dma_fence *found;
 
 	head = create_node(test, head, b, 4);
 
 	/* A point in the future: nothing was found, the caller keeps it. */
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 5, &found), -EINVAL);
-	dma_fence_put(found);
+	expect_found(test, head, 5, -EINVAL, head);
 
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 4, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 2, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
+	expect_found(test, head, 4, 0, head);
+	expect_found(test, head, 2, 0, head);
 
 	/* Signaled long ago: no fence is needed to wait for it. */
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 1, &found), 0);
-	KUNIT_EXPECT_NULL(test, found);
+	expect_found(test, head, 1, 0, NULL);
 
 	/* Still right when the head has signaled and is a signaled chain. */
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 5, &found), -EINVAL);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 4, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 0, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
+	expect_found(test, head, 5, -EINVAL, head);
+	expect_found(test, head, 4, 0, head);
+	expect_found(test, head, 0, 0, head);
 
 	dma_fence_put(head);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 static void chain_find_seqno_stops_at_a_live_fence(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *tail = create_node(test, NULL, live, 1);
 	struct dma_fence *head = create_node(test, dma_fence_get(tail), gone, 2);
-	struct dma_fence *found;
 
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 1, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, tail);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 2, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
+	expect_found(test, head, 1, 0, tail);
+	expect_found(test, head, 2, 0, head);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, 1, &found), 0);
-	KUNIT_EXPECT_NULL(test, found);
+	mock_fence_detach(live);
+	expect_found(test, head, 1, 0, NULL);
 
 	dma_fence_put(tail);
 	dma_fence_put(head);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void chain_find_seqno_needs_a_chain(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 3, 0);
-	struct dma_fence *found;
 
-	KUNIT_EXPECT_EQ(test, find_seqno(gone, 1, &found), -EINVAL);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(gone, 0, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, gone);
-	dma_fence_put(found);
+	expect_found(test, gone, 1, -EINVAL, gone);
+	expect_found(test, gone, 0, 0, gone);
 
 	mock_put_detached(test, gone);
 }
@@ -866,16 +776,14 @@ static void chain_continues_a_signaled_chain(struct kunit *test)
 
 	dma_fence_put(tail);
 	dma_fence_put(head);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 /* Before it was a timeline, a syncobj may have had a plain fence. */
 static void chain_continues_a_detached_fence(struct kunit *test)
 {
 	struct dma_fence *prev = mock_fence_create_detached(test, 9, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *head = create_node(test, dma_fence_get(prev), live, 3);
 	struct dma_fence *iter;
 	int count = 0;
@@ -887,8 +795,7 @@ static void chain_continues_a_detached_fence(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count, 1);
 	mock_put_detached(test, prev);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
 	use_container(test, head);
 	dma_fence_put(head);
@@ -901,7 +808,7 @@ static void chain_compares_64_bits_after_the_signal(struct kunit *test)
 	struct dma_fence *a = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *b = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *tail = create_node(test, NULL, a, SEQNO_OLD);
-	struct dma_fence *head, *found;
+	struct dma_fence *head;
 
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(tail));
 	head = create_node(test, dma_fence_get(tail), b, SEQNO_NEW);
@@ -912,19 +819,13 @@ static void chain_compares_64_bits_after_the_signal(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_later(head, tail));
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_later(tail, head));
-	KUNIT_EXPECT_EQ(test, find_seqno(head, SEQNO_NEW, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, SEQNO_NEW + 1, &found), -EINVAL);
-	dma_fence_put(found);
-	KUNIT_EXPECT_EQ(test, find_seqno(head, SEQNO_OLD + 1, &found), 0);
-	KUNIT_EXPECT_PTR_EQ(test, found, head);
-	dma_fence_put(found);
+	expect_found(test, head, SEQNO_NEW, 0, head);
+	expect_found(test, head, SEQNO_NEW + 1, -EINVAL, head);
+	expect_found(test, head, SEQNO_OLD + 1, 0, head);
 
 	dma_fence_put(tail);
 	dma_fence_put(head);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 static void chain_that_signaled_is_still_a_chain(struct kunit *test)
@@ -950,35 +851,30 @@ static void chain_that_signaled_is_still_a_chain(struct kunit *test)
 static void chain_passes_deadlines_to_live_fences_only(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct mock_calls *calls = mock_issuer_calls(issuer);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
+	struct mock_calls *calls = mock_fence_calls(live);
 	struct dma_fence *head = create_node(test, NULL, live, 1);
 
 	head = create_node(test, head, gone, 2);
 	dma_fence_set_deadline(head, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
 	dma_fence_set_deadline(head, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	dma_fence_put(head);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void chain_is_named_like_any_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *head = create_node(test, NULL, live, 1);
 
 	mock_expect_names(test, head, "dma_fence_chain", "unbound");
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(head));
 	mock_expect_names(test, head, "detached-driver", "signaled-timeline");
 
@@ -1005,9 +901,7 @@ static void chain_released_unwalked_drops_its_fences(struct kunit *test)
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void chain_of_attached_fences(struct kunit *test)
 {
-	unsigned int flags = mock_attached_flags(test);
-	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *a = mock_fence_create(issuer, 1);
 	struct dma_fence *b = mock_fence_create(issuer, 2);
@@ -1027,8 +921,7 @@ static void chain_of_attached_fences(struct kunit *test)
 	dma_fence_put(a);
 	dma_fence_put(b);
 	dma_fence_put(head);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			flags & MOCK_RELEASE ? 2 : 0);
+	mock_expect_releases(test, calls, 2);
 }
 
 /*
@@ -1057,16 +950,13 @@ static void unwrap_of_a_chain_of_arrays(struct kunit *test)
 	expect_unwraps(test, head, gone, b);
 
 	dma_fence_put(head);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, gone, a, b);
 }
 
 static void merge_of_detached_and_live_is_the_live_one(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *merged;
 
 	merged = dma_fence_unwrap_merge(gone, live);
@@ -1076,48 +966,39 @@ static void merge_of_detached_and_live_is_the_live_one(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, merged, live);
 	dma_fence_put(merged);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_fence_detach(live);
+	mock_put_detached(test, gone, live);
 }
 
 static void merge_leaves_out_what_is_detached(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *a = mock_fence_create(first, 1);
-	struct dma_fence *b = mock_fence_create(second, 1);
+	struct dma_fence *a = mock_fence_create_live(test, 1);
+	struct dma_fence *b = mock_fence_create_live(test, 1);
 	struct dma_fence *merged;
 
 	merged = dma_fence_unwrap_merge(a, gone, b);
 	KUNIT_ASSERT_NOT_NULL(test, merged);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_array(merged));
-	/* Sorted by context, and the first issuer had the first one. */
+	/* Sorted by context, and the issuer of a had the first one. */
 	expect_unwraps(test, merged, a, b);
 
-	dma_fence_signal(a);
-	dma_fence_signal(b);
-	mock_issuer_destroy(first);
-	mock_issuer_destroy(second);
+	mock_fence_detach(a);
+	mock_fence_detach(b);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(merged));
 	expect_unwraps(test, merged, a, b);
 	use_container(test, merged);
 
 	dma_fence_put(merged);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, gone, a, b);
 }
 
 static void merge_keeps_the_latest_of_a_context(struct kunit *test)
 {
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *old = mock_fence_create(first, 1);
-	struct dma_fence *new = mock_fence_create(first, 2);
-	struct dma_fence *other = mock_fence_create(second, 1);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
+	struct dma_fence *old = mock_fence_create(issuer, 1);
+	struct dma_fence *new = mock_fence_create(issuer, 2);
+	struct dma_fence *other = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *merged;
 
@@ -1131,14 +1012,9 @@ static void merge_keeps_the_latest_of_a_context(struct kunit *test)
 	dma_fence_put(merged);
 
 	dma_fence_signal(old);
-	dma_fence_signal(new);
-	dma_fence_signal(other);
-	mock_issuer_destroy(first);
-	mock_issuer_destroy(second);
-	mock_put_detached(test, old);
-	mock_put_detached(test, new);
-	mock_put_detached(test, other);
-	mock_put_detached(test, gone);
+	mock_fence_detach(new);
+	mock_fence_detach(other);
+	mock_put_detached(test, old, new, other, gone);
 }
 
 /* Not the later one of 32 bits, if the context has 64. */
@@ -1158,8 +1034,7 @@ static void merge_keeps_the_latest_of_64_bits(struct kunit *test)
 	dma_fence_signal(new);
 	mock_issuer_destroy(issuer);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_later(new, old));
-	mock_put_detached(test, old);
-	mock_put_detached(test, new);
+	mock_put_detached(test, old, new);
 }
 
 /* User space asks a merged sync_file when the last of its fences was done. */
@@ -1187,9 +1062,7 @@ static void merge_of_detached_fences_is_a_stub(struct kunit *test)
 	mock_fence_use(test, merged);
 
 	dma_fence_put(merged);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
-	mock_put_detached(test, c);
+	mock_put_detached(test, a, b, c);
 }
 
 static void merge_of_containers_of_detached_fences(struct kunit *test)
@@ -1208,8 +1081,8 @@ static void merge_of_containers_of_detached_fences(struct kunit *test)
 	dma_fence_put(merged);
 
 	/* Merging has not signaled the containers; the same once they have. */
-	dma_fence_enable_sw_signaling(head);
-	dma_fence_enable_sw_signaling(array);
+	dma_fence_enable_signaling(head);
+	dma_fence_enable_signaling(array);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(head));
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(array));
 	merged = dma_fence_unwrap_merge(array, head);
@@ -1220,18 +1093,15 @@ static void merge_of_containers_of_detached_fences(struct kunit *test)
 
 	dma_fence_put(array);
 	dma_fence_put(head);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 /* Merging only looks at what is inside, so this includes live members. */
 static void merge_flattens_containers(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *a = mock_fence_create(first, 1);
-	struct dma_fence *b = mock_fence_create(second, 1);
+	struct dma_fence *a = mock_fence_create_live(test, 1);
+	struct dma_fence *b = mock_fence_create_live(test, 1);
 	struct dma_fence *any = create_array_of(test, true, gone, a);
 	struct dma_fence *head = create_node(test, NULL, b, 1);
 	struct dma_fence *merged;
@@ -1243,15 +1113,11 @@ static void merge_flattens_containers(struct kunit *test)
 	expect_unwraps(test, merged, a, b);
 	dma_fence_put(merged);
 
-	dma_fence_signal(a);
-	dma_fence_signal(b);
-	mock_issuer_destroy(first);
-	mock_issuer_destroy(second);
+	mock_fence_detach(a);
+	mock_fence_detach(b);
 	dma_fence_put(any);
 	dma_fence_put(head);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, gone, a, b);
 }
 
 /*

@@ -276,7 +276,7 @@ static void example_test_no_interrupt_is_enabled_after_the_last_job(struct kunit
 struct demo_cb {
 	struct dma_fence_cb base;
 	struct demo_engine *engine;
-	struct rcu_gp_oldstate gp;
+	MOCK_GP_STATE gp;
 	bool locked;
 };
 

@@ -72,7 +72,7 @@ static void dma_fence_test_init64_takes_either_lock(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, dma_fence_spinlock(fence),
 			    external ? &issuer->lock : &fence->inline_lock);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal(fence));
 	dma_fence_put(fence);
 }
 
@@ -87,8 +87,8 @@ static void dma_fence_test_extern_lock_is_shared(struct kunit *test)
 
 	/* Issuers signal many at once. */
 	dma_fence_lock_irqsave(a, flags);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_locked(a), 0);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_locked(b), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal_locked(a));
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal_locked(b));
 	dma_fence_unlock_irqrestore(a, flags);
 
 	dma_fence_put(a);
@@ -117,14 +117,15 @@ static void dma_fence_test_questions_are_answered_without_lock(struct kunit *tes
 		mock_issuer_create(test, MOCK_ALL_CB | mock_lock_flags(test));
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	unsigned long flags;
-	signed long polled;
+	signed long polled = 0;
 	bool signaled;
 	int status;
 
 	dma_fence_lock_irqsave(fence, flags);
 	signaled = dma_fence_is_signaled(fence);
 	status = dma_fence_get_status(fence);
-	polled = dma_fence_default_wait(fence, false, 0);
+	if (MOCK_POLLS_WITHOUT_LOCK)
+		polled = dma_fence_default_wait(fence, false, 0);
 	dma_fence_unlock_irqrestore(fence, flags);
 
 	KUNIT_EXPECT_FALSE(test, signaled);
@@ -396,17 +397,17 @@ static void lock_watch_start(struct kunit *test, struct lock_watch *watch,
 
 static long path_signal(struct dma_fence *fence, struct mock_cb *cb)
 {
-	return dma_fence_signal(fence);
+	return dma_fence_check_and_signal(fence);
 }
 
 static long path_signal_timestamp(struct dma_fence *fence, struct mock_cb *cb)
 {
-	return dma_fence_signal_timestamp(fence, ktime_get());
+	return mock_signal_timestamp(fence, ktime_get());
 }
 
 static long path_enable(struct dma_fence *fence, struct mock_cb *cb)
 {
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	return 0;
 }
 
@@ -469,10 +470,10 @@ static const struct path {
 	/* The issuer says that the work is done. */
 	bool done;
 } paths[] = {
-	{ "dma_fence_signal", path_signal, 0, -EINVAL, true },
-	{ "dma_fence_signal_timestamp", path_signal_timestamp, 0, -EINVAL, true },
+	{ "dma_fence_check_and_signal", path_signal, false, true, true },
+	{ "dma_fence_signal_timestamp", path_signal_timestamp, false, true, true },
 	{ "dma_fence_lock_unsignaled", path_lock, true, false },
-	{ "dma_fence_enable_sw_signaling", path_enable, 0, 0 },
+	{ "dma_fence_enable_signaling", path_enable, 0, 0 },
 	{ "dma_fence_add_callback", path_add, 0, -ENOENT },
 	{ "dma_fence_remove_callback", path_remove, true, false, true },
 	{ "dma_fence_default_wait", path_default_wait, 0, 2, true },

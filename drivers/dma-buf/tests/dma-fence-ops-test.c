@@ -60,7 +60,7 @@ static void dma_fence_test_init_in_used_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fence->flags, flags);
 	KUNIT_EXPECT_EQ(test, fence->error, 0);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal(fence));
 	KUNIT_EXPECT_TRUE(test, ops_is_null(fence));
 	dma_fence_put(fence);
 }
@@ -72,7 +72,7 @@ static void dma_fence_test_ops_set_until_signal(struct kunit *test)
 
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(fence->ops), &issuer->ops);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(fence));
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	KUNIT_EXPECT_PTR_EQ(test, rcu_access_pointer(fence->ops), &issuer->ops);
 
 	dma_fence_signal(fence);
@@ -142,7 +142,7 @@ static void way_set_deadline(struct mock_issuer *issuer, struct dma_fence *fence
 static void way_enable_fails(struct mock_issuer *issuer, struct dma_fence *fence)
 {
 	issuer->flags |= MOCK_ENABLE_FAILS;
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 }
 
 static void way_add_callback_fails(struct mock_issuer *issuer,
@@ -252,7 +252,7 @@ static void dma_fence_test_ops_null_means_signaled(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_container(fence));
 	KUNIT_EXPECT_NULL(test, dma_fence_later(fence, fence));
 	KUNIT_EXPECT_STREQ(test, mock_describe(test, fence),
-			   "detached-driver signaled-timeline seq 1 signalled\n");
+			   mock_described(test, fence, false));
 
 	rcu_assign_pointer(fence->ops, &issuer->ops);
 	dma_fence_signal(fence);
@@ -262,8 +262,7 @@ static void dma_fence_test_ops_null_means_signaled(struct kunit *test)
 /* The deprecated callbacks keep working: their issuers outlive their fences. */
 static void dma_fence_test_ops_kept_after_signal(struct kunit *test)
 {
-	unsigned int flags = mock_attached_flags(test);
-	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
 	dma_fence_signal(fence);
@@ -278,7 +277,7 @@ static void dma_fence_test_ops_kept_after_signal(struct kunit *test)
 static void dma_fence_test_ops_kept_not_asked_after_signal(struct kunit *test)
 {
 	unsigned int flags = mock_attached_flags(test);
-	struct mock_issuer *issuer = mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
@@ -298,8 +297,7 @@ static void dma_fence_test_ops_kept_not_asked_after_signal(struct kunit *test)
 		KUNIT_EXPECT_GT(test, atomic_read(&calls->wait), 0);
 
 	dma_fence_put(fence);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			flags & MOCK_RELEASE ? 1 : 0);
+	mock_expect_releases(test, calls, 1);
 }
 
 static void dma_fence_test_release_called_by_last_put(struct kunit *test)
@@ -370,9 +368,9 @@ static void dma_fence_test_enable_signaling_called_once(struct kunit *test)
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct mock_cb cb[2] = {};
 
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->enable_signaling), 1);
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	KUNIT_EXPECT_EQ(test, 0,
 			dma_fence_add_callback(fence, &cb[0].base, mock_cb_func));
 	KUNIT_EXPECT_EQ(test, 0,
@@ -381,7 +379,7 @@ static void dma_fence_test_enable_signaling_called_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->enable_signaling), 1);
 
 	dma_fence_signal(fence);
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->enable_signaling), 1);
 	dma_fence_put(fence);
 }
@@ -513,7 +511,7 @@ static void no_call_after_grace_period(struct kunit *test, unsigned int flags)
 
 	/* That it counts at all. */
 	mock_expect_names(test, fence, "mock-driver", "mock-timeline");
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	dma_fence_set_deadline(fence, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->get_driver_name), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->get_timeline_name), 1);

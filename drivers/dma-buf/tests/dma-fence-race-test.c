@@ -283,26 +283,26 @@ static void race_strike(struct racer *racer, struct race_slot *slot)
 }
 
 /* As an interrupt handler does that walks its list of fences. */
-static int signal_with_lock(struct dma_fence *fence)
+static bool signal_with_lock(struct dma_fence *fence)
 {
 	unsigned long flags;
-	int ret = -EINVAL;
+	bool signaled = true;
 
 	rcu_read_lock();
 	if (!dma_fence_test_signaled_flag(fence)) {
 		dma_fence_lock_irqsave(fence, flags);
-		ret = dma_fence_signal_locked(fence);
+		signaled = dma_fence_check_and_signal_locked(fence);
 		dma_fence_unlock_irqrestore(fence, flags);
 	}
 	rcu_read_unlock();
 
-	return ret;
+	return signaled;
 }
 
 static void act_signal(struct racer *racer, struct race_slot *slot)
 {
 	struct dma_fence *fence = slot->fence;
-	int ret = -EINVAL;
+	bool signaled;
 
 	if (racer->race->flags & MOCK_SIGNALED_CB && race_random(racer, 2)) {
 		/* The work is done, and whoever asks may find out before us. */
@@ -321,22 +321,20 @@ static void act_signal(struct racer *racer, struct race_slot *slot)
 
 	switch (race_random(racer, 4)) {
 	case 0:
-		ret = signal_with_lock(fence);
-		if (ret)
-			ret = dma_fence_signal(fence);
+		signaled = signal_with_lock(fence);
+		if (signaled)
+			signaled = dma_fence_check_and_signal(fence);
 		break;
 	case 1:
-		ret = dma_fence_signal_timestamp(fence, ktime_get());
+		signaled = mock_signal_timestamp(fence, ktime_get());
 		break;
 	default:
-		ret = dma_fence_signal(fence);
+		signaled = dma_fence_check_and_signal(fence);
 		break;
 	}
 
-	if (!ret)
+	if (!signaled)
 		atomic_inc(&slot->signals);
-	else
-		race_expect(racer, ret == -EINVAL);
 	if (!(racer->race->flags & RACE_PUT))
 		race_expect_callbacks_done(racer, slot);
 	race_retire(racer, slot);
@@ -479,7 +477,7 @@ static void act_is_signaled(struct racer *racer, struct race_slot *slot)
 
 static void act_enable(struct racer *racer, struct race_slot *slot)
 {
-	dma_fence_enable_sw_signaling(slot->fence);
+	dma_fence_enable_signaling(slot->fence);
 	race_expect(racer,
 		    test_bit(DMA_FENCE_FLAG_ENABLE_SIGNAL_BIT, &slot->fence->flags) ||
 		    dma_fence_test_signaled_flag(slot->fence));
@@ -496,17 +494,14 @@ static void act_describe(struct racer *racer, struct race_slot *slot)
 {
 	bool signaled = dma_fence_test_signaled_flag(slot->fence);
 	char *text = racer->seq.buf;
-	bool detached, live;
+	bool live;
 
 	racer->seq.count = 0;
 	memset(text, 0, 128);
 	dma_fence_describe(slot->fence, &racer->seq);
 
-	/* It may signal between the one name and the other. */
-	detached = str_has_prefix(text, "detached-driver signaled-timeline ");
-	live = str_has_prefix(text, "mock-driver mock-timeline ") ||
-	       str_has_prefix(text, "mock-driver signaled-timeline ");
-	race_expect(racer, detached || (live && !signaled));
+	live = mock_describes_live(text) && !signaled;
+	race_expect(racer, live || mock_describes_signaled(text));
 	race_expect(racer, strstr(text, "signalled\n"));
 }
 
@@ -688,7 +683,7 @@ static void act_put(struct racer *racer, struct race_slot *slot)
 	struct dma_fence *fence = slot->fence;
 
 	if (race_random(racer, 2))
-		dma_fence_enable_sw_signaling(fence);
+		dma_fence_enable_signaling(fence);
 	race_delay(racer);
 	RCU_INIT_POINTER(slot->shared, NULL);
 	dma_fence_put(fence);
@@ -721,7 +716,7 @@ static void act_unwrap_merge(struct racer *racer, struct race_slot *slot)
 	if (!merged)
 		return;
 
-	dma_fence_enable_sw_signaling(merged);
+	dma_fence_enable_signaling(merged);
 	dma_fence_set_deadline(merged, ktime_get());
 	if (dma_fence_is_signaled(merged))
 		race_expect_signaled(racer, slot);
@@ -970,8 +965,9 @@ static struct race *race_create(struct kunit *test, unsigned int flags,
 			race->strikers[cpu] = race_thread(test, striker_thread, race, cpu);
 
 	/* Not exported, hence not by its name. */
-	for_each_kernel_tracepoint(find_lock_acquire, &race->lock_acquire);
-	if (race->lock_acquire)
+	if (IS_ENABLED(CONFIG_TRACEPOINTS))
+		for_each_kernel_tracepoint(find_lock_acquire, &race->lock_acquire);
+	if (IS_ENABLED(CONFIG_TRACEPOINTS) && race->lock_acquire)
 		KUNIT_ASSERT_EQ(test, 0,
 				tracepoint_probe_register(race->lock_acquire,
 							  lock_acquire_probe, race));
@@ -1100,7 +1096,7 @@ static void race_run(struct kunit *test, unsigned int flags,
 
 	race->stop = true;
 	race_go(race);
-	if (race->lock_acquire)
+	if (IS_ENABLED(CONFIG_TRACEPOINTS) && race->lock_acquire)
 		tracepoint_probe_unregister(race->lock_acquire, lock_acquire_probe, race);
 	tracepoint_synchronize_unregister();
 	kthread_stop(race->switcher);

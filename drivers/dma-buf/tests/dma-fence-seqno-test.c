@@ -153,7 +153,7 @@ static void dma_fence_test_user_bits_are_the_issuers(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, fence->flags & mask, 0);
 	fence->flags |= mask;
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	dma_fence_signal(fence);
 	KUNIT_EXPECT_EQ(test, fence->flags & mask, mask);
 	mock_issuer_destroy(issuer);

@@ -41,7 +41,7 @@ static void dma_fence_test_status_of_success(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), 0);
 	KUNIT_EXPECT_EQ(test, get_status_locked(fence), 0);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_EXPECT_FALSE(test, dma_fence_check_and_signal(fence));
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), 1);
 	KUNIT_EXPECT_EQ(test, get_status_locked(fence), 1);
 	dma_fence_put(fence);
@@ -124,7 +124,7 @@ static void dma_fence_test_timestamp_is_that_given(struct kunit *test)
 {
 	struct dma_fence *fence = fence_create(test);
 
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp(fence, 12345), 0);
+	KUNIT_EXPECT_FALSE(test, mock_signal_timestamp(fence, 12345));
 	KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), 12345);
 	dma_fence_put(fence);
 }
@@ -135,7 +135,7 @@ static void dma_fence_test_timestamp_is_that_given_locked(struct kunit *test)
 	unsigned long flags;
 
 	dma_fence_lock_irqsave(fence, flags);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp_locked(fence, 12345), 0);
+	KUNIT_EXPECT_FALSE(test, mock_signal_timestamp_locked(fence, 12345));
 	dma_fence_unlock_irqrestore(fence, flags);
 	KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), 12345);
 	dma_fence_put(fence);
@@ -189,8 +189,8 @@ static void nobody_spins_for_a_timestamp(struct kunit *test)
 	timestamp = dma_fence_timestamp(fence);
 	merged = dma_fence_unwrap_merge(fence);
 
-	KUNIT_EXPECT_TRUE_MSG(test, del_timer_sync(&late.timer), "waited for the timestamp");
-	destroy_timer_on_stack(&late.timer);
+	KUNIT_EXPECT_TRUE_MSG(test, timer_delete_sync(&late.timer), "waited for the timestamp");
+	mock_timer_destroy(&late.timer);
 	/* It is at most that old. */
 	KUNIT_EXPECT_GE(test, timestamp, before);
 	KUNIT_EXPECT_LE(test, timestamp, ktime_get());
@@ -278,30 +278,24 @@ static void dma_fence_test_second_signal_is_refused(struct kunit *test)
 	struct dma_fence *fence = fence_create(test);
 	struct mock_cb cb = {};
 	unsigned long flags;
-	int locked;
+	bool locked;
 
 	KUNIT_EXPECT_EQ(test, 0,
 			dma_fence_add_callback(fence, &cb.base, mock_cb_func));
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp(fence, 12345), 0);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), -EINVAL);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp(fence, 1), -EINVAL);
+	KUNIT_EXPECT_FALSE(test, mock_signal_timestamp(fence, 12345));
+	KUNIT_EXPECT_TRUE(test, dma_fence_check_and_signal(fence));
+	KUNIT_EXPECT_TRUE(test, mock_signal_timestamp(fence, 1));
 
 	dma_fence_lock_irqsave(fence, flags);
-	locked = dma_fence_signal_locked(fence);
+	locked = dma_fence_check_and_signal_locked(fence);
 	dma_fence_unlock_irqrestore(fence, flags);
-	KUNIT_EXPECT_EQ(test, locked, -EINVAL);
+	KUNIT_EXPECT_TRUE(test, locked);
 
 	/* And changes nothing. */
 	KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), 12345);
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 	dma_fence_put(fence);
-}
-
-static void dma_fence_test_signal_of_null_is_refused(struct kunit *test)
-{
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(NULL), -EINVAL);
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp(NULL, 1), -EINVAL);
 }
 
 static void dma_fence_test_get_and_put_of_null(struct kunit *test)
@@ -482,7 +476,6 @@ static struct kunit_case dma_fence_status_tests[] = {
 	KUNIT_CASE_PARAM(nobody_spins_for_a_timestamp, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(reader_lends_its_priority_to_the_signaler, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_second_signal_is_refused, mock_lock_gen_params),
-	KUNIT_CASE(dma_fence_test_signal_of_null_is_refused),
 	KUNIT_CASE(dma_fence_test_get_and_put_of_null),
 	KUNIT_CASE_PARAM(dma_fence_test_callback_removed_twice, mock_lock_gen_params),
 	KUNIT_CASE_PARAM(dma_fence_test_error_set_after_signal, mock_lock_gen_params),

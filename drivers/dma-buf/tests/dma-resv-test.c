@@ -94,16 +94,14 @@ static bool has_slot(struct kunit *test, struct dma_resv *resv,
 static void locked_iteration_visits_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
+	struct dma_fence *a = mock_fence_create_live(test, 1);
 	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *a = mock_fence_create(issuer, 1);
-	struct mock_issuer *other = mock_issuer_create_param(test);
-	struct dma_fence *b = mock_fence_create(other, 1);
-	struct dma_fence *live = mock_fence_create(other, 2);
+	struct dma_fence *b = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create(issuer, 2);
 
 	add(test, resv, a, DMA_RESV_USAGE_KERNEL);
 	add(test, resv, b, DMA_RESV_USAGE_WRITE);
-	dma_fence_signal(a);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(a);
 
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 2);
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, a, DMA_RESV_USAGE_KERNEL));
@@ -118,29 +116,24 @@ static void locked_iteration_visits_detached_fences(struct kunit *test)
 	mock_put_detached(test, a);
 
 	dma_fence_signal(b);
-	dma_fence_signal(live);
-	mock_issuer_destroy(other);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 2);
 	fini_resv(test, resv);
-	mock_put_detached(test, b);
-	mock_put_detached(test, live);
+	mock_put_detached(test, b, live);
 }
 
 static void unlocked_iteration_skips_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_resv_iter cursor;
 	struct dma_fence *fence;
 	int count = 0;
 
 	add(test, resv, gone, DMA_RESV_USAGE_READ);
 	add(test, resv, live, DMA_RESV_USAGE_READ);
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
+	mock_fence_detach(gone);
 
 	dma_resv_iter_begin(&cursor, resv, DMA_RESV_USAGE_READ);
 	dma_resv_for_each_fence_unlocked(&cursor, fence) {
@@ -150,15 +143,13 @@ static void unlocked_iteration_skips_detached_fences(struct kunit *test)
 	dma_resv_iter_end(&cursor);
 	KUNIT_EXPECT_EQ(test, count, 1);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
+	mock_fence_detach(live);
 	dma_resv_iter_begin(&cursor, resv, DMA_RESV_USAGE_READ);
 	KUNIT_EXPECT_NULL(test, dma_resv_iter_first_unlocked(&cursor));
 	dma_resv_iter_end(&cursor);
 
 	fini_resv(test, resv);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void detached_fences_can_be_added(struct kunit *test)
@@ -210,73 +201,55 @@ static void later_fence_replaces_one_of_its_context(struct kunit *test)
 	dma_fence_signal(second);
 	mock_issuer_destroy(issuer);
 	fini_resv(test, resv);
-	mock_put_detached(test, first);
-	mock_put_detached(test, second);
-	mock_put_detached(test, third);
+	mock_put_detached(test, first, second, third);
+}
+
+/* The fence of seqno @new has the slot of that of @old, and has signaled before. */
+static void expect_later(struct kunit *test, struct mock_issuer *issuer, u64 new, u64 old)
+{
+	struct dma_resv *resv = create_resv(test);
+	struct dma_fence *first = mock_fence_create(issuer, old);
+	struct dma_fence *second = mock_fence_create(issuer, new);
+
+	dma_fence_signal(second);
+	add(test, resv, first, DMA_RESV_USAGE_READ);
+	add(test, resv, second, DMA_RESV_USAGE_READ);
+	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
+	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, second, DMA_RESV_USAGE_READ));
+
+	mock_fence_detach(first);
+	fini_resv(test, resv);
+	mock_put_detached(test, first, second);
 }
 
 static void later_fence_is_found_by_64_bits(struct kunit *test)
 {
-	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer =
-		mock_issuer_create(test, mock_lock_flags(test) | MOCK_SEQNO64);
-	struct dma_fence *old = mock_fence_create(issuer, SEQNO_OLD);
-	struct dma_fence *new = mock_fence_create(issuer, SEQNO_NEW);
-
-	dma_fence_signal(new);
-	add(test, resv, old, DMA_RESV_USAGE_READ);
-	add(test, resv, new, DMA_RESV_USAGE_READ);
-	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
-	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, new, DMA_RESV_USAGE_READ));
-
-	dma_fence_signal(old);
-	mock_issuer_destroy(issuer);
-	fini_resv(test, resv);
-	mock_put_detached(test, old);
-	mock_put_detached(test, new);
+	expect_later(test, mock_issuer_create(test, mock_lock_flags(test) | MOCK_SEQNO64),
+		     SEQNO_NEW, SEQNO_OLD);
 }
 
 /* Hardware that wraps around after 32 bits starts over at small numbers. */
 static void later_fence_is_found_by_32_bits(struct kunit *test)
 {
-	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *old = mock_fence_create(issuer, U32_MAX);
-	struct dma_fence *new = mock_fence_create(issuer, 1);
-
-	dma_fence_signal(new);
-	add(test, resv, old, DMA_RESV_USAGE_READ);
-	add(test, resv, new, DMA_RESV_USAGE_READ);
-	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
-	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, new, DMA_RESV_USAGE_READ));
-
-	dma_fence_signal(old);
-	mock_issuer_destroy(issuer);
-	fini_resv(test, resv);
-	mock_put_detached(test, old);
-	mock_put_detached(test, new);
+	expect_later(test, mock_issuer_create_param(test), 1, U32_MAX);
 }
 
 static void reserving_drops_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuers[8], *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *gone[8];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(gone); i++) {
-		issuers[i] = mock_issuer_create_param(test);
-		gone[i] = mock_fence_create(issuers[i], 1);
+		gone[i] = mock_fence_create_live(test, 1);
 		add(test, resv, gone[i], DMA_RESV_USAGE_READ);
 	}
 	add(test, resv, live, DMA_RESV_USAGE_READ);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 9);
 
-	for (i = 0; i < ARRAY_SIZE(gone); i++) {
-		dma_fence_signal(gone[i]);
-		mock_issuer_destroy(issuers[i]);
-	}
+	for (i = 0; i < ARRAY_SIZE(gone); i++)
+		mock_fence_detach(gone[i]);
 
 	/* More than there is room for, so the list is made anew. */
 	KUNIT_ASSERT_EQ(test, dma_resv_lock(resv, NULL), 0);
@@ -287,92 +260,84 @@ static void reserving_drops_detached_fences(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(gone); i++)
 		mock_put_detached(test, gone[i]);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	fini_resv(test, resv);
 	mock_put_detached(test, live);
+}
+
+/* That dma_resv_get_fences() finds this many fences, and @first in front of them. */
+static void expect_fences(struct kunit *test, struct dma_resv *resv, unsigned int want,
+			  struct dma_fence *first)
+{
+	struct dma_fence **fences;
+	unsigned int count;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_resv_get_fences(resv, DMA_RESV_USAGE_WRITE, &count,
+					    &fences));
+	KUNIT_EXPECT_EQ(test, count, want);
+	if (count)
+		KUNIT_EXPECT_PTR_EQ(test, fences[0], first);
+	while (count)
+		dma_fence_put(fences[--count]);
+	kfree(fences);
 }
 
 static void get_fences_leaves_out_detached_ones(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
-	struct dma_fence **fences;
-	unsigned int count;
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 
 	add(test, resv, gone, DMA_RESV_USAGE_WRITE);
 	add(test, resv, live, DMA_RESV_USAGE_WRITE);
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_fences(resv, DMA_RESV_USAGE_WRITE, &count,
-					    &fences));
-	KUNIT_EXPECT_EQ(test, count, 2);
-	while (count)
-		dma_fence_put(fences[--count]);
-	kfree(fences);
+	expect_fences(test, resv, 2, gone);
 
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_fences(resv, DMA_RESV_USAGE_WRITE, &count,
-					    &fences));
-	KUNIT_ASSERT_EQ(test, count, 1);
-	KUNIT_EXPECT_PTR_EQ(test, fences[0], live);
-	dma_fence_put(fences[0]);
-	kfree(fences);
+	mock_fence_detach(gone);
+	expect_fences(test, resv, 1, live);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_fences(resv, DMA_RESV_USAGE_WRITE, &count,
-					    &fences));
-	KUNIT_EXPECT_EQ(test, count, 0);
-	kfree(fences);
+	mock_fence_detach(live);
+	expect_fences(test, resv, 0, NULL);
 
 	fini_resv(test, resv);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
-/* One fence that stands for all that are to be waited for. */
+/* One fence that stands for all that are to be waited for, with a reference. */
+static struct dma_fence *get_singleton(struct kunit *test, struct dma_resv *resv)
+{
+	struct dma_fence *fence;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_resv_get_singleton(resv, DMA_RESV_USAGE_WRITE, &fence));
+
+	return fence;
+}
+
 static void get_singleton_leaves_out_detached_ones(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuers[3];
 	struct dma_fence *fences[3], *array, *single;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		issuers[i] = mock_issuer_create_param(test);
-		fences[i] = mock_fence_create(issuers[i], 1);
+		fences[i] = mock_fence_create_live(test, 1);
 		add(test, resv, fences[i], DMA_RESV_USAGE_WRITE);
 	}
 
-	dma_fence_signal(fences[0]);
-	mock_issuer_destroy(issuers[0]);
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_singleton(resv, DMA_RESV_USAGE_WRITE,
-					       &array));
+	mock_fence_detach(fences[0]);
+	array = get_singleton(test, resv);
 	KUNIT_ASSERT_NOT_NULL(test, to_dma_fence_array(array));
 	KUNIT_EXPECT_EQ(test, to_dma_fence_array(array)->num_fences, 2);
 
-	dma_fence_signal(fences[1]);
-	mock_issuer_destroy(issuers[1]);
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_singleton(resv, DMA_RESV_USAGE_WRITE,
-					       &single));
+	mock_fence_detach(fences[1]);
+	single = get_singleton(test, resv);
 	KUNIT_EXPECT_PTR_EQ(test, single, fences[2]);
 	dma_fence_put(single);
 	KUNIT_EXPECT_FALSE(test, dma_fence_is_signaled(array));
 
-	dma_fence_signal(fences[2]);
-	mock_issuer_destroy(issuers[2]);
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_singleton(resv, DMA_RESV_USAGE_WRITE,
-					       &single));
-	KUNIT_EXPECT_NULL(test, single);
+	mock_fence_detach(fences[2]);
+	KUNIT_EXPECT_NULL(test, get_singleton(test, resv));
 
 	/* The array is as good as its members, who have lost their issuers. */
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(array));
@@ -385,17 +350,14 @@ static void get_singleton_leaves_out_detached_ones(struct kunit *test)
 static void test_signaled_follows_the_usage(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 
 	add(test, resv, gone, DMA_RESV_USAGE_KERNEL);
 	add(test, resv, live, DMA_RESV_USAGE_BOOKKEEP);
 	KUNIT_EXPECT_FALSE(test,
 			   dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL));
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
+	mock_fence_detach(gone);
 
 	KUNIT_EXPECT_TRUE(test,
 			  dma_resv_test_signaled(resv, DMA_RESV_USAGE_KERNEL));
@@ -403,14 +365,12 @@ static void test_signaled_follows_the_usage(struct kunit *test)
 			  dma_resv_test_signaled(resv, DMA_RESV_USAGE_READ));
 	KUNIT_EXPECT_FALSE(test,
 			   dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP));
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test,
 			  dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP));
 
 	fini_resv(test, resv);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 /* Nobody had asked whether it was done, nor enabled signaling of it. */
@@ -420,15 +380,9 @@ static void wait_for_detached_fences_returns_at_once(struct kunit *test)
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 
 	add(test, resv, gone, DMA_RESV_USAGE_WRITE);
-	KUNIT_EXPECT_EQ(test, 7,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false,
-					      7));
-	KUNIT_EXPECT_EQ(test, 7,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, true,
-					      7));
-	KUNIT_EXPECT_EQ(test, 1,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false,
-					      0));
+	KUNIT_EXPECT_EQ(test, 7, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false, 7));
+	KUNIT_EXPECT_EQ(test, 7, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, true, 7));
+	KUNIT_EXPECT_EQ(test, 1, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false, 0));
 
 	fini_resv(test, resv);
 	mock_put_detached(test, gone);
@@ -451,10 +405,9 @@ static void signaler_work(struct work_struct *work)
 static void wait_ends_with_the_last_live_fence(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
+	struct mock_issuer *issuer = mock_issuer_create_param(test);
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct dma_fence *live = mock_fence_create(issuer, 1);
 	struct signaler *signaler;
 
 	signaler = kunit_kzalloc(test, sizeof(*signaler), GFP_KERNEL);
@@ -464,11 +417,8 @@ static void wait_ends_with_the_last_live_fence(struct kunit *test)
 
 	add(test, resv, gone, DMA_RESV_USAGE_WRITE);
 	add(test, resv, live, DMA_RESV_USAGE_WRITE);
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
-	KUNIT_EXPECT_EQ(test, 0,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false,
-					      1));
+	mock_fence_detach(gone);
+	KUNIT_EXPECT_EQ(test, 0, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false, 1));
 
 	schedule_delayed_work(&signaler->work, 2);
 	KUNIT_EXPECT_GT(test,
@@ -477,31 +427,25 @@ static void wait_ends_with_the_last_live_fence(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(live));
 	/* The grace period starts when the signaler has returned. */
 	flush_delayed_work(&signaler->work);
-	mock_issuer_destroy(second);
-	KUNIT_EXPECT_EQ(test, 7,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false,
-					      7));
+	mock_issuer_destroy(issuer);
+	KUNIT_EXPECT_EQ(test, 7, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_WRITE, false, 7));
 
 	fini_resv(test, resv);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void copy_leaves_out_detached_fences(struct kunit *test)
 {
 	struct dma_resv *src = create_resv(test);
 	struct dma_resv *dst = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *replaced = mock_fence_create_detached(test, 1, 0);
 
 	add(test, src, gone, DMA_RESV_USAGE_WRITE);
 	add(test, src, live, DMA_RESV_USAGE_READ);
 	add(test, dst, replaced, DMA_RESV_USAGE_READ);
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
+	mock_fence_detach(gone);
 
 	KUNIT_ASSERT_EQ(test, dma_resv_lock(dst, NULL), 0);
 	KUNIT_EXPECT_EQ(test, dma_resv_copy_fences(dst, src), 0);
@@ -511,34 +455,36 @@ static void copy_leaves_out_detached_fences(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_slot(test, dst, live, DMA_RESV_USAGE_READ));
 	mock_put_detached(test, replaced);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
+	mock_fence_detach(live);
 	fini_resv(test, src);
 	KUNIT_EXPECT_TRUE(test,
 			  dma_resv_test_signaled(dst, DMA_RESV_USAGE_BOOKKEEP));
 	fini_resv(test, dst);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
+}
+
+/* Those of the context of @old by @new. */
+static void replace(struct kunit *test, struct dma_resv *resv, struct dma_fence *old,
+		    struct dma_fence *new, enum dma_resv_usage usage)
+{
+	KUNIT_ASSERT_EQ(test, dma_resv_lock(resv, NULL), 0);
+	dma_resv_replace_fences(resv, old->context, new, usage);
+	dma_resv_unlock(resv);
 }
 
 /* A context is known by its number, whether or not its issuer exists. */
 static void replace_finds_detached_fences_by_context(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *stub = dma_fence_get_stub();
 
 	add(test, resv, gone, DMA_RESV_USAGE_BOOKKEEP);
 	add(test, resv, live, DMA_RESV_USAGE_BOOKKEEP);
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
+	mock_fence_detach(gone);
 
-	KUNIT_ASSERT_EQ(test, dma_resv_lock(resv, NULL), 0);
-	dma_resv_replace_fences(resv, gone->context, stub, DMA_RESV_USAGE_READ);
-	dma_resv_unlock(resv);
+	replace(test, resv, gone, stub, DMA_RESV_USAGE_READ);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 2);
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, stub, DMA_RESV_USAGE_READ));
 	KUNIT_EXPECT_TRUE(test,
@@ -546,49 +492,40 @@ static void replace_finds_detached_fences_by_context(struct kunit *test)
 	mock_expect_refs(test, gone, 1);
 
 	/* And the other way round: a live fence by one that is detached. */
-	KUNIT_ASSERT_EQ(test, dma_resv_lock(resv, NULL), 0);
-	dma_resv_replace_fences(resv, live->context, gone, DMA_RESV_USAGE_WRITE);
-	dma_resv_unlock(resv);
+	replace(test, resv, live, gone, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_TRUE(test, has_slot(test, resv, gone, DMA_RESV_USAGE_WRITE));
 	KUNIT_EXPECT_TRUE(test,
 			  dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP));
 	mock_expect_refs(test, live, 1);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
+	mock_fence_detach(live);
 	fini_resv(test, resv);
 	dma_fence_put(stub);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 static void deadline_reaches_live_fences_only(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct mock_calls *gone_calls = mock_issuer_calls(first);
-	struct mock_calls *live_calls = mock_issuer_calls(second);
-	struct dma_fence *gone = mock_fence_create(first, 1);
-	struct dma_fence *live = mock_fence_create(second, 1);
+	struct dma_fence *gone = mock_fence_create_live(test, 1);
+	struct mock_calls *gone_calls = mock_fence_calls(gone);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
+	struct mock_calls *live_calls = mock_fence_calls(live);
 
 	add(test, resv, gone, DMA_RESV_USAGE_READ);
 	add(test, resv, live, DMA_RESV_USAGE_READ);
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
+	mock_fence_detach(gone);
 
 	dma_resv_set_deadline(resv, DMA_RESV_USAGE_READ, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&gone_calls->set_deadline), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&live_calls->set_deadline), 1);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
+	mock_fence_detach(live);
 	dma_resv_set_deadline(resv, DMA_RESV_USAGE_READ, ktime_get());
 	KUNIT_EXPECT_EQ(test, atomic_read(&live_calls->set_deadline), 1);
 
 	fini_resv(test, resv);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 /* What debugfs shows of a buffer, a line for each fence. */
@@ -605,49 +542,49 @@ static const char *describe(struct kunit *test, struct dma_resv *resv)
 	return seq.buf;
 }
 
+/* A fence to write, and one to read, each of which may be live. */
+static void expect_described(struct kunit *test, struct dma_resv *resv,
+			     struct dma_fence *write, bool write_live,
+			     struct dma_fence *read, bool read_live)
+{
+	char expect[256];
+
+	snprintf(expect, sizeof(expect), "\twrite fence:%s\tread fence:%s",
+		 mock_described(test, write, write_live),
+		 mock_described(test, read, read_live));
+	KUNIT_EXPECT_STREQ(test, describe(test, resv), expect);
+}
+
 static void describe_names_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *gone = mock_fence_create(first, 17);
-	struct dma_fence *live = mock_fence_create(second, 18);
+	struct dma_fence *gone = mock_fence_create_live(test, 17);
+	struct dma_fence *live = mock_fence_create_live(test, 18);
 
 	add(test, resv, gone, DMA_RESV_USAGE_WRITE);
 	add(test, resv, live, DMA_RESV_USAGE_READ);
-	KUNIT_EXPECT_STREQ(test, describe(test, resv),
-			   "\twrite fence:mock-driver mock-timeline seq 17 unsignalled\n"
-			   "\tread fence:mock-driver mock-timeline seq 18 unsignalled\n");
+	expect_described(test, resv, gone, true, live, true);
 
-	dma_fence_signal(gone);
-	mock_issuer_destroy(first);
-	KUNIT_EXPECT_STREQ(test, describe(test, resv),
-			   "\twrite fence:detached-driver signaled-timeline seq 17 signalled\n"
-			   "\tread fence:mock-driver mock-timeline seq 18 unsignalled\n");
+	mock_fence_detach(gone);
+	expect_described(test, resv, gone, false, live, true);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(second);
-	KUNIT_EXPECT_STREQ(test, describe(test, resv),
-			   "\twrite fence:detached-driver signaled-timeline seq 17 signalled\n"
-			   "\tread fence:detached-driver signaled-timeline seq 18 signalled\n");
+	mock_fence_detach(live);
+	expect_described(test, resv, gone, false, live, false);
 
 	fini_resv(test, resv);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 /* The buffer has the last reference, and goes away after the issuer. */
 static void fini_releases_detached_fences(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct mock_calls *calls = mock_issuer_calls(issuer);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
+	struct mock_calls *calls = mock_fence_calls(fence);
 
 	add(test, resv, fence, DMA_RESV_USAGE_READ);
 	dma_fence_put(fence);
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 
 	KUNIT_EXPECT_TRUE(test, dma_resv_test_signaled(resv, DMA_RESV_USAGE_READ));
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
@@ -662,22 +599,16 @@ static void fini_releases_detached_fences(struct kunit *test)
 static void containers_of_detached_fences_are_recognized(struct kunit *test)
 {
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuers[2];
 	struct dma_fence *fences[2], *array;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		issuers[i] = mock_issuer_create_param(test);
-		fences[i] = mock_fence_create(issuers[i], 1);
+		fences[i] = mock_fence_create_live(test, 1);
 		add(test, resv, fences[i], DMA_RESV_USAGE_WRITE);
 	}
-	KUNIT_ASSERT_EQ(test, 0,
-			dma_resv_get_singleton(resv, DMA_RESV_USAGE_WRITE,
-					       &array));
-	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		dma_fence_signal(fences[i]);
-		mock_issuer_destroy(issuers[i]);
-	}
+	array = get_singleton(test, resv);
+	for (i = 0; i < ARRAY_SIZE(fences); i++)
+		mock_fence_detach(fences[i]);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(array));
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_container(array));
 
@@ -692,18 +623,14 @@ static void attached_fences_work_as_ever(struct kunit *test)
 {
 	unsigned int flags = mock_attached_flags(test);
 	struct dma_resv *resv = create_resv(test);
-	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *first = mock_fence_create(issuer, 1);
 	struct dma_fence *second = mock_fence_create(issuer, 2);
-	int releases = flags & MOCK_RELEASE ? 1 : 0;
 
 	add(test, resv, first, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(resv, DMA_RESV_USAGE_READ));
-	KUNIT_EXPECT_EQ(test, 0,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_READ, false,
-					      1));
+	KUNIT_EXPECT_EQ(test, 0, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_READ, false, 1));
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->wait),
 			flags & MOCK_WAIT ? 1 : 0);
 
@@ -711,19 +638,17 @@ static void attached_fences_work_as_ever(struct kunit *test)
 	dma_fence_signal(second);
 	add(test, resv, second, DMA_RESV_USAGE_WRITE);
 	KUNIT_EXPECT_EQ(test, count_slots(test, resv), 1);
-	KUNIT_EXPECT_STREQ(test, describe(test, resv),
-			   "\twrite fence:detached-driver signaled-timeline seq 2 signalled\n");
-	KUNIT_EXPECT_EQ(test, 7,
-			dma_resv_wait_timeout(resv, DMA_RESV_USAGE_READ, false,
-					      7));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(describe(test, resv),
+					   mock_described(test, second, false)));
+	KUNIT_EXPECT_EQ(test, 7, dma_resv_wait_timeout(resv, DMA_RESV_USAGE_READ, false, 7));
 
 	dma_fence_signal(first);
 	dma_fence_put(first);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), releases);
+	mock_expect_releases(test, calls, 1);
 	dma_fence_put(second);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), releases);
+	mock_expect_releases(test, calls, 1);
 	fini_resv(test, resv);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 2 * releases);
+	mock_expect_releases(test, calls, 2);
 }
 
 static struct kunit_case dma_resv_test_cases[] = {

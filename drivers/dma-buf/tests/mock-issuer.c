@@ -24,6 +24,7 @@
 #include <linux/file.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/poison.h>
 #include <linux/rcupdate.h>
@@ -360,12 +361,51 @@ struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flag
 	struct mock_issuer *issuer = mock_issuer_create(test, flags);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 
-	KUNIT_ASSERT_EQ(test, dma_fence_signal(fence), 0);
+	KUNIT_ASSERT_FALSE(test, dma_fence_check_and_signal(fence));
 	mock_issuer_destroy(issuer);
 
 	return fence;
 }
 EXPORT_SYMBOL_IF_KUNIT(mock_fence_create_orphan);
+
+/**
+ * mock_fence_create_live - have a fence issued by an issuer of its own
+ * @test: the running test, with the parameters of mock_lock_gen_params()
+ * @seqno: the seqno of the fence
+ *
+ * Return: The fence, whose one reference is the caller's. mock_fence_detach() signals
+ * it, and has the issuer go.
+ */
+struct dma_fence *mock_fence_create_live(struct kunit *test, u64 seqno)
+{
+	return mock_fence_create(mock_issuer_create_param(test), seqno);
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_create_live);
+
+/**
+ * mock_fence_detach - signal a fence, and unload its driver
+ * @fence: a struct mock_fence, the last of its issuer that has not been signaled
+ */
+void mock_fence_detach(struct dma_fence *fence)
+{
+	struct mock_issuer *issuer = to_mock_fence(fence)->issuer;
+
+	KUNIT_EXPECT_FALSE(issuer->test, dma_fence_check_and_signal(fence));
+	mock_issuer_destroy(issuer);
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_detach);
+
+/**
+ * mock_fence_calls - the counters of a fence's issuer
+ * @fence: a struct mock_fence, whose issuer may be gone
+ *
+ * Return: The counters, which exist until the end of the test.
+ */
+struct mock_calls *mock_fence_calls(struct dma_fence *fence)
+{
+	return to_mock_fence(fence)->calls;
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_fence_calls);
 
 /**
  * mock_fence_create_detached - a signaled fence whose issuer is gone
@@ -377,13 +417,11 @@ EXPORT_SYMBOL_IF_KUNIT(mock_fence_create_orphan);
  */
 struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int error)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, seqno);
+	struct dma_fence *fence = mock_fence_create_live(test, seqno);
 
 	if (error)
 		dma_fence_set_error(fence, error);
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 
 	return fence;
 }
@@ -405,9 +443,9 @@ struct dma_fence_array *mock_fence_array_create(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, fences);
 	fences[0] = dma_fence_get(fence);
 	fences[1] = dma_fence_get_stub();
-	array = dma_fence_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
+	array = mock_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
 	KUNIT_ASSERT_NOT_NULL(test, array);
-	dma_fence_enable_sw_signaling(&array->base);
+	dma_fence_enable_signaling(&array->base);
 
 	return array;
 }
@@ -433,22 +471,26 @@ void mock_expect_refs(struct kunit *test, struct dma_fence *fence, unsigned int 
 EXPORT_SYMBOL_IF_KUNIT(mock_expect_refs);
 
 /**
- * mock_put_detached - put the last reference to a fence whose issuer is gone
+ * mock_put_detached_fences - put the last references to fences whose issuers are gone
  * @test: the running test
- * @fence: a struct mock_fence
+ * @fences: each a struct mock_fence
+ * @count: how many there are
  *
- * Has to be the last one of all, as whatever the test put the fence into drops
+ * Each has to be the last one of all, as whatever the test put the fence into drops
  * what it holds. And nobody has called back into the issuer meanwhile.
  */
-void mock_put_detached(struct kunit *test, struct dma_fence *fence)
+void mock_put_detached_fences(struct kunit *test, struct dma_fence **fences,
+			      unsigned int count)
 {
-	struct mock_fence *mock = container_of(fence, struct mock_fence, base);
+	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, atomic_read(&mock->calls->late), 0);
-	mock_expect_refs(test, fence, 1);
-	dma_fence_put(fence);
+	for (i = 0; i < count; i++) {
+		KUNIT_EXPECT_EQ(test, atomic_read(&mock_fence_calls(fences[i])->late), 0);
+		mock_expect_refs(test, fences[i], 1);
+		dma_fence_put(fences[i]);
+	}
 }
-EXPORT_SYMBOL_IF_KUNIT(mock_put_detached);
+EXPORT_SYMBOL_IF_KUNIT(mock_put_detached_fences);
 
 /**
  * mock_cb_func - the function of a struct mock_cb
@@ -475,7 +517,7 @@ void mock_expect_names(struct kunit *test, struct dma_fence *fence,
 		       const char *driver, const char *timeline)
 {
 	const char __rcu *name;
-	char copy[2][32];
+	char copy[2][80];	/* a device of KUnit is named after the case */
 
 	/* The names may not outlive the section: take copies. */
 	rcu_read_lock();
@@ -516,6 +558,28 @@ const char *mock_describe(struct kunit *test, struct dma_fence *fence)
 	return seq.buf;
 }
 
+/**
+ * mock_described - what dma_fence_describe() has to write of a fence
+ * @test: the running test, at whose end the string goes away
+ * @fence: the fence
+ * @live: it has not been signaled
+ *
+ * Return: The string.
+ */
+const char *mock_described(struct kunit *test, struct dma_fence *fence, bool live)
+{
+	struct seq_file seq;
+
+	mock_seq_init(test, &seq);
+	if (live)
+		seq_printf(&seq, MOCK_DESCRIBED_LIVE(fence));
+	else
+		seq_printf(&seq, MOCK_DESCRIBED_SIGNALED(fence));
+
+	return seq.buf;
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_described);
+
 /* What the runs of a parameterized test differ in. */
 struct mock_kind {
 	const char *name;
@@ -555,16 +619,14 @@ static unsigned int mock_kind_flags(struct kunit *test)
 	return ((const struct mock_kind *)test->param_value)->flags;
 }
 
-/**
- * mock_lock_gen_params - the parameters of a test that takes each kind of lock
- * @prev: the last parameter, or NULL
- * @desc: where to write the name of the next
+/*
+ * mock_lock_gen_params() - the parameters of a test that takes each kind of lock
  *
  * For KUNIT_CASE_PARAM().
  *
  * Return: The next parameter, or NULL after the last.
  */
-const void *mock_lock_gen_params(const void *prev, char *desc)
+MOCK_GEN_PARAMS(mock_lock_gen_params)
 {
 	return mock_kind_next(mock_locks, prev, desc);
 }
@@ -594,17 +656,15 @@ struct mock_issuer *mock_issuer_create_param(struct kunit *test)
 }
 EXPORT_SYMBOL_IF_KUNIT(mock_issuer_create_param);
 
-/**
- * mock_attached_gen_params - the parameters of a test of fences that keep their ops
- * @prev: the last parameter, or NULL
- * @desc: where to write the name of the next
+/*
+ * mock_attached_gen_params() - the parameters of a test of fences that keep their ops
  *
  * For KUNIT_CASE_PARAM(): issuers with one or both of the deprecated callbacks,
  * and with each kind of lock.
  *
  * Return: The next parameter, or NULL after the last.
  */
-const void *mock_attached_gen_params(const void *prev, char *desc)
+MOCK_GEN_PARAMS(mock_attached_gen_params)
 {
 	return mock_kind_next(mock_attached, prev, desc);
 }
@@ -623,6 +683,32 @@ unsigned int mock_attached_flags(struct kunit *test)
 EXPORT_SYMBOL_IF_KUNIT(mock_attached_flags);
 
 /**
+ * mock_issuer_create_attached - an issuer that has to stay, of the kind of this case
+ * @test: the running test, with the parameters of mock_attached_gen_params()
+ *
+ * Return: What mock_issuer_create() returns with these callbacks and that lock, and
+ * %MOCK_ALL_CB.
+ */
+struct mock_issuer *mock_issuer_create_attached(struct kunit *test)
+{
+	return mock_issuer_create(test, MOCK_ALL_CB | mock_attached_flags(test));
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_issuer_create_attached);
+
+/**
+ * mock_expect_releases - how many fences an issuer has released
+ * @test: the running test, with the parameters of mock_attached_gen_params()
+ * @calls: the counters of its issuer
+ * @count: how many to expect, of an issuer that has a release at all
+ */
+void mock_expect_releases(struct kunit *test, struct mock_calls *calls, int count)
+{
+	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
+			mock_attached_flags(test) & MOCK_RELEASE ? count : 0);
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_expect_releases);
+
+/**
  * mock_trace_switch - switch the events of dma_fence on or off
  * @on: which of the two
  *
@@ -636,6 +722,28 @@ int mock_trace_switch(bool on)
 	return trace_set_clr_event("dma_fence", NULL, on);
 }
 EXPORT_SYMBOL_IF_KUNIT(mock_trace_switch);
+
+/**
+ * mock_user_page - memory for what user space passes to an ioctl
+ * @test: the running test, which is skipped where there is no such memory
+ *
+ * Return: A page, which goes away at the end of the test.
+ */
+void __user *mock_user_page(struct kunit *test)
+{
+	unsigned long addr;
+
+	if (!IS_ENABLED(CONFIG_MMU))
+		kunit_skip(test, "there is no user memory without an MMU");
+
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, addr, 0);
+	KUNIT_ASSERT_LT(test, addr, TASK_SIZE);
+
+	return (void __user *)addr;
+}
+EXPORT_SYMBOL_IF_KUNIT(mock_user_page);
 
 /**
  * mock_warn_begin - announce a warning that a test provokes
@@ -788,14 +896,14 @@ static void use_is_signaled(struct kunit *test, struct dma_fence *fence)
 
 static void use_signal(struct kunit *test, struct dma_fence *fence)
 {
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, dma_fence_check_and_signal(fence));
 }
 
 static void use_signal_timestamp(struct kunit *test, struct dma_fence *fence)
 {
 	ktime_t timestamp = dma_fence_timestamp(fence);
 
-	KUNIT_EXPECT_EQ(test, dma_fence_signal_timestamp(fence, 1), -EINVAL);
+	KUNIT_EXPECT_TRUE(test, mock_signal_timestamp(fence, 1));
 	KUNIT_EXPECT_EQ(test, dma_fence_timestamp(fence), timestamp);
 }
 
@@ -878,9 +986,9 @@ static void use_set_deadline(struct kunit *test, struct dma_fence *fence)
 	dma_fence_set_deadline(fence, ktime_get());
 }
 
-static void use_enable_sw_signaling(struct kunit *test, struct dma_fence *fence)
+static void use_enable_signaling(struct kunit *test, struct dma_fence *fence)
 {
-	dma_fence_enable_sw_signaling(fence);
+	dma_fence_enable_signaling(fence);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 }
 
@@ -891,12 +999,8 @@ static void use_names(struct kunit *test, struct dma_fence *fence)
 
 static void use_describe(struct kunit *test, struct dma_fence *fence)
 {
-	char expect[80];
-
-	snprintf(expect, sizeof(expect),
-		 "detached-driver signaled-timeline seq %llu signalled\n",
-		 fence->seqno);
-	KUNIT_EXPECT_STREQ(test, mock_describe(test, fence), expect);
+	KUNIT_EXPECT_STREQ(test, mock_describe(test, fence),
+			   mock_described(test, fence, false));
 }
 
 static void use_get_put(struct kunit *test, struct dma_fence *fence)
@@ -981,8 +1085,7 @@ static void use_in_array(struct kunit *test, struct dma_fence *fence)
 	fences[0] = dma_fence_get(fence);
 	fences[1] = dma_fence_get(fence);
 
-	array = dma_fence_array_create(2, fences, dma_fence_context_alloc(1), 1,
-				       false);
+	array = mock_array_create(2, fences, dma_fence_context_alloc(1), 1, false);
 	KUNIT_ASSERT_NOT_NULL(test, array);
 
 	/* The way of a callback first: a signaled array asks nobody. */
@@ -1005,8 +1108,8 @@ static void use_in_polled_array(struct kunit *test, struct dma_fence *fence)
 	KUNIT_ASSERT_NOT_NULL(test, fences);
 	fences[0] = dma_fence_get(fence);
 
-	array = dma_fence_array_create(1, fences, dma_fence_context_alloc(1), 1,
-				       true);
+	array = mock_array_create(1, fences, dma_fence_context_alloc(1), 1,
+				  MOCK_HAS_ARRAY_ANY);
 	KUNIT_ASSERT_NOT_NULL(test, array);
 	dma_fence_set_deadline(&array->base, ktime_get());
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&array->base));
@@ -1130,7 +1233,7 @@ static const struct mock_use mock_uses[] = {
 	{ "dma_fence_get_status", use_get_status, true },
 	{ "dma_fence_timestamp", use_timestamp, true },
 	{ "dma_fence_set_deadline", use_set_deadline, true },
-	{ "dma_fence_enable_sw_signaling", use_enable_sw_signaling, true },
+	{ "dma_fence_enable_signaling", use_enable_signaling, true },
 	{ "dma_fence_driver_name, dma_fence_timeline_name", use_names, true },
 	{ "dma_fence_describe", use_describe },
 	{ "dma_fence_get, dma_fence_put", use_get_put, true },
@@ -1149,18 +1252,9 @@ static const struct mock_use mock_uses[] = {
 	{ "in a drm_syncobj", use_in_syncobj },
 };
 
-/**
- * mock_use_gen_params - the parameters of a test that takes each mock_use
- * @prev: the last parameter, or NULL
- * @desc: where to write the name of the next
- *
- * For KUNIT_CASE_PARAM().
- *
- * Return: The next parameter, or NULL after the last.
- */
-const void *mock_use_gen_params(const void *prev, char *desc)
+static const struct mock_use *mock_use_next(const struct mock_use *prev, char *desc)
 {
-	const struct mock_use *use = prev ? (const struct mock_use *)prev + 1 : mock_uses;
+	const struct mock_use *use = prev ? prev + 1 : mock_uses;
 
 	if (use == mock_uses + ARRAY_SIZE(mock_uses))
 		return NULL;
@@ -1168,23 +1262,33 @@ const void *mock_use_gen_params(const void *prev, char *desc)
 	strscpy(desc, use->name, KUNIT_PARAM_DESC_SIZE);
 	return use;
 }
+
+/*
+ * mock_use_gen_params() - the parameters of a test that takes each mock_use
+ *
+ * For KUNIT_CASE_PARAM().
+ *
+ * Return: The next parameter, or NULL after the last.
+ */
+MOCK_GEN_PARAMS(mock_use_gen_params)
+{
+	return mock_use_next(prev, desc);
+}
 EXPORT_SYMBOL_IF_KUNIT(mock_use_gen_params);
 
-/**
- * mock_atomic_use_gen_params - like mock_use_gen_params(), where that may sleep
- * @prev: the last parameter, or NULL
- * @desc: where to write the name of the next
+/*
+ * mock_atomic_use_gen_params() - like mock_use_gen_params(), where that may sleep
  *
  * Leaves out what is not for atomic context.
  *
  * Return: The next parameter, or NULL after the last.
  */
-const void *mock_atomic_use_gen_params(const void *prev, char *desc)
+MOCK_GEN_PARAMS(mock_atomic_use_gen_params)
 {
 	const struct mock_use *use = prev;
 
 	do {
-		use = mock_use_gen_params(use, desc);
+		use = mock_use_next(use, desc);
 	} while (use && !use->atomic);
 
 	return use;

@@ -8,12 +8,15 @@
 
 #include <kunit/test.h>
 
+#include <linux/array_size.h>
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/dma-fence.h>
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+
+#include "mock-base.h"
 
 struct dma_fence_array;
 
@@ -123,12 +126,24 @@ int mock_calls_total(struct mock_calls *calls);
 
 struct dma_fence *mock_fence_alloc(struct mock_issuer *issuer, u64 seqno);
 struct dma_fence *mock_fence_create(struct mock_issuer *issuer, u64 seqno);
+struct dma_fence *mock_fence_create_live(struct kunit *test, u64 seqno);
 struct dma_fence *mock_fence_create_orphan(struct kunit *test, unsigned int flags);
 struct dma_fence *mock_fence_create_detached(struct kunit *test, u64 seqno, int error);
 struct dma_fence_array *mock_fence_array_create(struct kunit *test,
 						struct dma_fence *fence);
+void mock_fence_detach(struct dma_fence *fence);
+struct mock_calls *mock_fence_calls(struct dma_fence *fence);
 void mock_expect_refs(struct kunit *test, struct dma_fence *fence, unsigned int refs);
-void mock_put_detached(struct kunit *test, struct dma_fence *fence);
+void mock_put_detached_fences(struct kunit *test, struct dma_fence **fences,
+			      unsigned int count);
+
+/* Put the last reference to each of these, whose issuers are gone. */
+#define mock_put_detached(test, ...)					\
+do {									\
+	struct dma_fence *__fences[] = { __VA_ARGS__ };			\
+									\
+	mock_put_detached_fences(test, __fences, ARRAY_SIZE(__fences));	\
+} while (0)
 
 /**
  * mock_issuer_complete - let the signaled op of an issuer return true
@@ -154,22 +169,27 @@ struct mock_use {
 	bool atomic;
 };
 
-const void *mock_use_gen_params(const void *prev, char *desc);
-const void *mock_atomic_use_gen_params(const void *prev, char *desc);
+MOCK_GEN_PARAMS(mock_use_gen_params);
+MOCK_GEN_PARAMS(mock_atomic_use_gen_params);
 void mock_fence_use(struct kunit *test, struct dma_fence *fence);
 
-const void *mock_lock_gen_params(const void *prev, char *desc);
+MOCK_GEN_PARAMS(mock_lock_gen_params);
 unsigned int mock_lock_flags(struct kunit *test);
 struct mock_issuer *mock_issuer_create_param(struct kunit *test);
 
-const void *mock_attached_gen_params(const void *prev, char *desc);
+MOCK_GEN_PARAMS(mock_attached_gen_params);
 unsigned int mock_attached_flags(struct kunit *test);
+struct mock_issuer *mock_issuer_create_attached(struct kunit *test);
+void mock_expect_releases(struct kunit *test, struct mock_calls *calls, int count);
 
 void mock_expect_names(struct kunit *test, struct dma_fence *fence,
 		       const char *driver, const char *timeline);
 const char *mock_describe(struct kunit *test, struct dma_fence *fence);
+const char *mock_described(struct kunit *test, struct dma_fence *fence, bool live);
 
 int mock_trace_switch(bool on);
+
+void __user *mock_user_page(struct kunit *test);
 
 void mock_warn_begin(struct kunit *test, const char *what);
 void mock_warn_end(struct kunit *test);
@@ -188,6 +208,18 @@ struct mock_cb {
 };
 
 void mock_cb_func(struct dma_fence *fence, struct dma_fence_cb *cb);
+
+/**
+ * mock_cb_add - add a callback that counts
+ * @fence: any fence
+ * @cb: the callback
+ *
+ * Return: What dma_fence_add_callback() returns.
+ */
+static inline int mock_cb_add(struct dma_fence *fence, struct mock_cb *cb)
+{
+	return dma_fence_add_callback(fence, &cb->base, mock_cb_func);
+}
 
 struct mock_waiter;
 

@@ -18,7 +18,6 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
-#include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
@@ -80,21 +79,6 @@ struct user_args {
 	struct sync_fence_info infos[MAX_INFOS];
 };
 
-static struct user_args __user *map_args(struct kunit *test)
-{
-	unsigned long addr;
-
-	if (!IS_ENABLED(CONFIG_MMU))
-		kunit_skip(test, "there is no user memory without an MMU");
-
-	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	KUNIT_ASSERT_NE(test, addr, 0);
-	KUNIT_ASSERT_LT(test, addr, TASK_SIZE);
-
-	return (struct user_args __user *)addr;
-}
-
 static long call_ioctl(struct sync_file *sync_file, unsigned int cmd,
 		       void __user *arg)
 {
@@ -107,7 +91,7 @@ static long call_ioctl(struct sync_file *sync_file, unsigned int cmd,
 static long get_info(struct kunit *test, struct sync_file *sync_file,
 		     unsigned int count, struct user_args *args)
 {
-	struct user_args __user *user = map_args(test);
+	struct user_args __user *user = mock_user_page(test);
 	long ret;
 
 	memset(args, 0, sizeof(*args));
@@ -124,7 +108,7 @@ static long get_info(struct kunit *test, struct sync_file *sync_file,
 static long merge(struct kunit *test, struct sync_file *sync_file, int fd,
 		  const char *name)
 {
-	struct user_args __user *user = map_args(test);
+	struct user_args __user *user = mock_user_page(test);
 	struct user_args args = {};
 	long ret;
 
@@ -137,10 +121,15 @@ static long merge(struct kunit *test, struct sync_file *sync_file, int fd,
 	return ret ?: args.merge.fence;
 }
 
-/* Merges @a and @b into a sync_file that close_sync_file() closes. */
-static struct sync_file *merge_files(struct kunit *test, struct sync_file *a,
-				     struct sync_file *b, const char *name)
+/*
+ * Merges sync_files of @x and @y into one that close_sync_file() closes, and that needs
+ * nothing of those it was made from.
+ */
+static struct sync_file *merge_fences(struct kunit *test, struct dma_fence *x,
+				      struct dma_fence *y, const char *name)
 {
+	struct sync_file *a = open_sync_file(test, x);
+	struct sync_file *b = open_sync_file(test, y);
 	int fd = install_fd(test, b->file);
 	long merged = merge(test, a, fd, name);
 	struct file *file;
@@ -152,13 +141,15 @@ static struct sync_file *merge_files(struct kunit *test, struct sync_file *a,
 	KUNIT_ASSERT_NOT_NULL(test, file);
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, close_file_action, file));
+	close_sync_file(test, a);
+	close_sync_file(test, b);
 
 	return file->private_data;
 }
 
 static void set_deadline(struct kunit *test, struct sync_file *sync_file)
 {
-	struct user_args __user *user = map_args(test);
+	struct user_args __user *user = mock_user_page(test);
 	struct user_args args = {};
 
 	args.deadline.deadline_ns = ktime_get_ns();
@@ -185,6 +176,15 @@ static void expect_signaled(struct kunit *test, struct dma_fence *fence,
 			ktime_to_ns(dma_fence_timestamp(fence)));
 }
 
+/* SYNC_IOC_FILE_INFO, with just enough room, finds so many fences and this status. */
+static void expect_info(struct kunit *test, struct sync_file *sync_file,
+			unsigned int count, int status, struct user_args *args)
+{
+	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, count, args), 0);
+	KUNIT_EXPECT_EQ(test, args->info.num_fences, count);
+	KUNIT_EXPECT_EQ(test, args->info.status, status);
+}
+
 /*
  * The name that a sync_file has for want of another, if @size is all the room: the
  * numbers are all there, the @prefix as far as it fits.
@@ -209,21 +209,17 @@ static void expect_default_name(struct kunit *test, struct dma_fence *fence,
 
 static void info_of_a_live_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
-	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	expect_info(test, sync_file, 1, 0, &args);
 	expect_default_name(test, fence, "mock-driver-mock-timeline",
 			    args.info.name, sizeof(args.info.name));
 	expect_live(test, &args.infos[0]);
 
 	close_sync_file(test, sync_file);
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	mock_put_detached(test, fence);
 }
 
@@ -235,17 +231,15 @@ static void info_after_the_issuer_is_gone(struct kunit *test)
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_info(test, sync_file, 1, 0, &args);
 	expect_live(test, &args.infos[0]);
 
 	dma_fence_signal(fence);
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_info(test, sync_file, 1, 1, &args);
 	expect_signaled(test, fence, 1, &args.infos[0]);
 
 	mock_issuer_destroy(issuer);
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
-	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_info(test, sync_file, 1, 1, &args);
 	expect_default_name(test, fence, "detached-driver-signaled-timeline",
 			    args.info.name, sizeof(args.info.name));
 	expect_signaled(test, fence, 1, &args.infos[0]);
@@ -260,8 +254,7 @@ static void info_of_a_file_made_from_a_detached_fence(struct kunit *test)
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_info(test, sync_file, 1, 1, &args);
 	expect_signaled(test, fence, 1, &args.infos[0]);
 
 	close_sync_file(test, sync_file);
@@ -274,8 +267,7 @@ static void info_shows_the_error_of_a_detached_fence(struct kunit *test)
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.status, -EIO);
+	expect_info(test, sync_file, 1, -EIO, &args);
 	expect_signaled(test, fence, -EIO, &args.infos[0]);
 
 	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 0, &args), 0);
@@ -288,8 +280,7 @@ static void info_shows_the_error_of_a_detached_fence(struct kunit *test)
 /* Each member of a container speaks for itself, the rest are left out. */
 static void info_of_a_container(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence **members;
 	struct dma_fence_array *array;
@@ -300,8 +291,7 @@ static void info_of_a_container(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, members);
 	members[0] = dma_fence_get(gone);
 	members[1] = dma_fence_get(live);
-	array = dma_fence_array_create(2, members, dma_fence_context_alloc(1),
-				       1, false);
+	array = mock_array_create(2, members, dma_fence_context_alloc(1), 1, false);
 	KUNIT_ASSERT_NOT_NULL(test, array);
 	sync_file = open_sync_file(test, &array->base);
 
@@ -317,47 +307,40 @@ static void info_of_a_container(struct kunit *test)
 	expect_live(test, &args.infos[1]);
 
 	/* A signaled array still shows what is in it. */
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(&array->base));
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
-	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_info(test, sync_file, 2, 1, &args);
 	expect_signaled(test, gone, 1, &args.infos[0]);
 	expect_signaled(test, live, 1, &args.infos[1]);
 
 	dma_fence_put(&array->base);
 	close_sync_file(test, sync_file);
-	mock_put_detached(test, gone);
-	mock_put_detached(test, live);
+	mock_put_detached(test, gone, live);
 }
 
 /* Fences with release or wait keep their issuer, and look the same. */
 static void info_of_an_attached_fence(struct kunit *test)
 {
-	unsigned int flags = mock_attached_flags(test);
-	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	struct user_args args;
 
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_info(test, sync_file, 1, 0, &args);
 	expect_live(test, &args.infos[0]);
 	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
 
 	dma_fence_signal(fence);
-	KUNIT_EXPECT_EQ(test, get_info(test, sync_file, 1, &args), 0);
+	expect_info(test, sync_file, 1, 1, &args);
 	expect_signaled(test, fence, 1, &args.infos[0]);
 	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));
 
 	/* The file has the last reference. */
 	dma_fence_put(fence);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
+	mock_expect_releases(test, calls, 0);
 	close_sync_file(test, sync_file);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release),
-			flags & MOCK_RELEASE ? 1 : 0);
+	mock_expect_releases(test, calls, 1);
 }
 
 /*
@@ -366,8 +349,7 @@ static void info_of_an_attached_fence(struct kunit *test)
 
 static void name_follows_the_state_of_the_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	char name[64];
 
@@ -376,8 +358,7 @@ static void name_follows_the_state_of_the_fence(struct kunit *test)
 	expect_default_name(test, fence, "mock-driver-mock-timeline", name,
 			    sizeof(name));
 
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	sync_file_get_name(sync_file, name, sizeof(name));
 	expect_default_name(test, fence, "detached-driver-signaled-timeline",
 			    name, sizeof(name));
@@ -428,29 +409,22 @@ static void name_fits_any_buffer(struct kunit *test)
 
 static void name_given_by_user_space_stays(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct sync_file *a = open_sync_file(test, fence);
-	struct sync_file *b = open_sync_file(test, gone);
-	struct sync_file *merged = merge_files(test, a, b, "frame 7");
+	struct sync_file *merged = merge_fences(test, fence, gone, "frame 7");
 	char name[64];
 	struct user_args args;
 
 	KUNIT_EXPECT_STREQ(test, "frame 7",
 			   sync_file_get_name(merged, name, sizeof(name)));
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	KUNIT_EXPECT_STREQ(test, "frame 7",
 			   sync_file_get_name(merged, name, sizeof(name)));
 	KUNIT_EXPECT_EQ(test, get_info(test, merged, 1, &args), 0);
 	KUNIT_EXPECT_STREQ(test, args.info.name, "frame 7");
 
 	close_sync_file(test, merged);
-	close_sync_file(test, a);
-	close_sync_file(test, b);
-	mock_put_detached(test, fence);
-	mock_put_detached(test, gone);
+	mock_put_detached(test, fence, gone);
 }
 
 /*
@@ -459,30 +433,20 @@ static void name_given_by_user_space_stays(struct kunit *test)
 
 static void merge_leaves_the_live_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct sync_file *a = open_sync_file(test, gone);
-	struct sync_file *b = open_sync_file(test, live);
-	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct sync_file *merged = merge_fences(test, gone, live, "merged");
 	struct user_args args;
 
-	/* Which needs nothing of those it was made from. */
-	close_sync_file(test, a);
-	close_sync_file(test, b);
 	mock_put_detached(test, gone);
 
-	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
-	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	expect_info(test, merged, 1, 0, &args);
 	expect_live(test, &args.infos[0]);
 	KUNIT_EXPECT_FALSE(test, is_readable(merged));
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
-	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_info(test, merged, 1, 1, &args);
 	expect_signaled(test, live, 1, &args.infos[0]);
 
 	close_sync_file(test, merged);
@@ -491,67 +455,45 @@ static void merge_leaves_the_live_fence(struct kunit *test)
 
 static void merge_of_live_fences_outlives_their_issuers(struct kunit *test)
 {
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *x = mock_fence_create(first, 1);
-	struct dma_fence *y = mock_fence_create(second, 1);
-	struct sync_file *a = open_sync_file(test, x);
-	struct sync_file *b = open_sync_file(test, y);
-	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct dma_fence *x = mock_fence_create_live(test, 1);
+	struct dma_fence *y = mock_fence_create_live(test, 1);
+	struct sync_file *merged = merge_fences(test, x, y, "merged");
 	struct user_args args;
 
-	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
-	KUNIT_EXPECT_EQ(test, args.info.status, 0);
+	expect_info(test, merged, 2, 0, &args);
 	KUNIT_EXPECT_FALSE(test, is_readable(merged));
 
 	dma_fence_set_error(x, -EIO);
-	dma_fence_signal(x);
-	mock_issuer_destroy(first);
-	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
-	KUNIT_EXPECT_EQ(test, args.info.status, -EIO);
+	mock_fence_detach(x);
+	expect_info(test, merged, 2, -EIO, &args);
 	expect_signaled(test, x, -EIO, &args.infos[0]);
 	expect_live(test, &args.infos[1]);
 
-	dma_fence_signal(y);
-	mock_issuer_destroy(second);
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, MOCK_SOON),
-			0);
+	mock_fence_detach(y);
+	mock_wait_fence(test, merged->fence);
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
-	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 2);
+	expect_info(test, merged, 2, -EIO, &args);
 	expect_signaled(test, x, -EIO, &args.infos[0]);
 	expect_signaled(test, y, 1, &args.infos[1]);
 
 	close_sync_file(test, merged);
-	close_sync_file(test, a);
-	close_sync_file(test, b);
-	mock_put_detached(test, x);
-	mock_put_detached(test, y);
+	mock_put_detached(test, x, y);
 }
 
 static void merge_of_detached_fences_has_signaled(struct kunit *test)
 {
 	struct dma_fence *x = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *y = mock_fence_create_detached(test, 1, 0);
-	struct sync_file *a = open_sync_file(test, x);
-	struct sync_file *b = open_sync_file(test, y);
-	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct sync_file *merged = merge_fences(test, x, y, "merged");
 	struct user_args args;
 
-	close_sync_file(test, a);
-	close_sync_file(test, b);
-	KUNIT_EXPECT_EQ(test, get_info(test, merged, MAX_INFOS, &args), 0);
-	KUNIT_EXPECT_EQ(test, args.info.num_fences, 1);
-	KUNIT_EXPECT_EQ(test, args.info.status, 1);
+	expect_info(test, merged, 1, 1, &args);
 	/* The time of the last one: y was signaled after x. */
 	expect_signaled(test, y, 1, &args.infos[0]);
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
 
 	close_sync_file(test, merged);
-	mock_put_detached(test, x);
-	mock_put_detached(test, y);
+	mock_put_detached(test, x, y);
 }
 
 static void merge_needs_a_sync_file(struct kunit *test)
@@ -568,14 +510,12 @@ static void merge_needs_a_sync_file(struct kunit *test)
 
 static void fence_of_a_descriptor(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 	int fd = install_fd(test, sync_file->file);
 	struct dma_fence *found;
 
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	found = sync_file_get_fence(fd);
 	KUNIT_EXPECT_PTR_EQ(test, found, fence);
 	dma_fence_put(found);
@@ -707,34 +647,24 @@ static void poll_of_a_detached_fence_returns_at_once(struct kunit *test)
 
 static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
 {
-	struct mock_issuer *first = mock_issuer_create_param(test);
-	struct mock_issuer *second = mock_issuer_create_param(test);
-	struct dma_fence *x = mock_fence_create(first, 1);
-	struct dma_fence *y = mock_fence_create(second, 1);
-	struct sync_file *a = open_sync_file(test, x);
-	struct sync_file *b = open_sync_file(test, y);
-	struct sync_file *merged = merge_files(test, a, b, "merged");
+	struct dma_fence *x = mock_fence_create_live(test, 1);
+	struct dma_fence *y = mock_fence_create_live(test, 1);
+	struct sync_file *merged = merge_fences(test, x, y, "merged");
 	struct poller poller;
 
 	KUNIT_EXPECT_FALSE(test, poller_start(test, &poller, merged));
-	dma_fence_signal(x);
-	mock_issuer_destroy(first);
+	mock_fence_detach(x);
 	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 0);
 	KUNIT_EXPECT_FALSE(test, is_readable(merged));
 
-	dma_fence_signal(y);
-	mock_issuer_destroy(second);
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(merged->fence, false, MOCK_SOON),
-			0);
+	mock_fence_detach(y);
+	mock_wait_fence(test, merged->fence);
 	KUNIT_EXPECT_EQ(test, atomic_read(&poller.wakeups), 1);
 	KUNIT_EXPECT_TRUE(test, is_readable(merged));
 
 	poller_stop(&poller);
 	close_sync_file(test, merged);
-	close_sync_file(test, a);
-	close_sync_file(test, b);
-	mock_put_detached(test, x);
-	mock_put_detached(test, y);
+	mock_put_detached(test, x, y);
 }
 
 /*
@@ -747,8 +677,7 @@ static void poll_of_a_container_wakes_up_at_the_last_signal(struct kunit *test)
  */
 static void close_takes_the_callback_off_a_live_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 
 	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
@@ -756,20 +685,17 @@ static void close_takes_the_callback_off_a_live_fence(struct kunit *test)
 	close_sync_file(test, sync_file);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fence->cb_list));
 
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	mock_put_detached(test, fence);
 }
 
 static void close_after_the_issuer_is_gone(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 
 	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 
 	/* Whose lock used to be taken for it. */
 	close_sync_file(test, sync_file);
@@ -779,14 +705,12 @@ static void close_after_the_issuer_is_gone(struct kunit *test)
 /* The file has the last reference to the fence. */
 static void close_releases_a_detached_fence(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct mock_calls *calls = mock_issuer_calls(issuer);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
+	struct mock_calls *calls = mock_fence_calls(fence);
 	struct sync_file *sync_file = open_sync_file(test, fence);
 
 	KUNIT_EXPECT_FALSE(test, is_readable(sync_file));
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	dma_fence_put(fence);
 
 	KUNIT_EXPECT_TRUE(test, is_readable(sync_file));

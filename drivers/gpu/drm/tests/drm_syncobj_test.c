@@ -18,7 +18,6 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
-#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/sync_file.h>
@@ -143,21 +142,6 @@ struct user_args {
 	u64 points[2];
 };
 
-static struct user_args __user *map_args(struct kunit *test)
-{
-	unsigned long addr;
-
-	if (!IS_ENABLED(CONFIG_MMU))
-		kunit_skip(test, "there is no user memory without an MMU");
-
-	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
-			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	KUNIT_ASSERT_NE(test, addr, 0);
-	KUNIT_ASSERT_LT(test, addr, TASK_SIZE);
-
-	return (struct user_args __user *)addr;
-}
-
 /* @user->arg is overwritten by @arg, which is what the ioctl leaves there. */
 static long call_ioctl(struct kunit *test, struct drm_file *client,
 		       unsigned int cmd, void *arg,
@@ -180,7 +164,7 @@ static struct user_args __user *map_handles(struct kunit *test, u32 first,
 					    u64 first_point, u32 second,
 					    u64 second_point)
 {
-	struct user_args __user *user = map_args(test);
+	struct user_args __user *user = mock_user_page(test);
 	u64 points[] = { first_point, second_point };
 	u32 handles[] = { first, second };
 
@@ -257,7 +241,7 @@ static long transfer(struct kunit *test, struct drm_file *client,
 	};
 
 	return call_ioctl(test, client, DRM_IOCTL_SYNCOBJ_TRANSFER, &arg,
-			  map_args(test));
+			  mock_user_page(test));
 }
 
 /* As close_fd(), but what it closes is gone when this returns. */
@@ -276,13 +260,11 @@ static void close_fd_sync(struct kunit *test, int fd)
 
 static void syncobj_keeps_a_fence_whose_issuer_is_gone(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	struct drm_syncobj *syncobj = create_syncobj(test, fence);
 
 	expect_fence(test, syncobj, fence);
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	expect_fence(test, syncobj, fence);
 	mock_fence_use(test, fence);
 
@@ -307,13 +289,11 @@ static void syncobj_takes_a_detached_fence(struct kunit *test)
 
 static void syncobj_releases_the_last_reference(struct kunit *test)
 {
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct mock_calls *calls = mock_issuer_calls(issuer);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
+	struct mock_calls *calls = mock_fence_calls(fence);
 	struct drm_syncobj *syncobj = create_syncobj(test, fence);
 
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	dma_fence_put(fence);
 	KUNIT_EXPECT_EQ(test, kref_read(&fence->refcount), 1);
 	drm_syncobj_put(syncobj);
@@ -323,8 +303,7 @@ static void syncobj_releases_the_last_reference(struct kunit *test)
 static void replace_drops_a_detached_fence(struct kunit *test)
 {
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct drm_syncobj *syncobj = create_syncobj(test, gone);
 
 	drm_syncobj_replace_fence(syncobj, gone);
@@ -333,8 +312,7 @@ static void replace_drops_a_detached_fence(struct kunit *test)
 	expect_fence(test, syncobj, live);
 	mock_put_detached(test, gone);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	drm_syncobj_replace_fence(syncobj, NULL);
 	expect_fence(test, syncobj, NULL);
 	mock_put_detached(test, live);
@@ -363,14 +341,12 @@ static void syncobj_created_signaled_has_a_stub(struct kunit *test)
 static void find_fence_after_the_issuer_is_gone(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *fence = mock_fence_create(issuer, 1);
+	struct dma_fence *fence = mock_fence_create_live(test, 1);
 	u32 handle = give_handle(test, client, create_syncobj(test, fence));
 	u32 empty = give_handle(test, client, create_syncobj(test, NULL));
 	struct dma_fence *found;
 
-	dma_fence_signal(fence);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(fence);
 	KUNIT_ASSERT_EQ(test, 0,
 			drm_syncobj_find_fence(client, handle, 0, 0, &found));
 	KUNIT_EXPECT_PTR_EQ(test, found, fence);
@@ -439,32 +415,29 @@ static void find_fence_waits_for_a_detached_fence(struct kunit *test)
 /* Fences with release or wait keep their issuer, and work as ever. */
 static void syncobj_of_an_attached_fence(struct kunit *test)
 {
-	unsigned int flags = mock_attached_flags(test);
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer =
-		mock_issuer_create(test, MOCK_ALL_CB | flags);
+	struct mock_issuer *issuer = mock_issuer_create_attached(test);
 	struct mock_calls *calls = mock_issuer_calls(issuer);
 	struct dma_fence *first = mock_fence_create(issuer, 1);
 	struct dma_fence *second = mock_fence_create(issuer, 2);
 	struct drm_syncobj *syncobj = create_syncobj(test, first);
-	int releases = flags & MOCK_RELEASE ? 1 : 0;
 	u32 handle = give_handle(test, client, syncobj);
 
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, 0, handle, 0), -ETIME);
 	dma_fence_signal(first);
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, 0, handle, 0), 0);
 	dma_fence_put(first);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 0);
+	mock_expect_releases(test, calls, 0);
 
 	dma_fence_signal(second);
 	drm_syncobj_replace_fence(syncobj, second);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), releases);
+	mock_expect_releases(test, calls, 1);
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, 0, handle, 0), 0);
 
 	dma_fence_put(second);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), releases);
+	mock_expect_releases(test, calls, 1);
 	close_client(test, client);
-	KUNIT_EXPECT_EQ(test, atomic_read(&calls->release), 2 * releases);
+	mock_expect_releases(test, calls, 2);
 }
 
 /*
@@ -475,14 +448,12 @@ static void timeline_of_detached_fences(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
-	struct mock_issuer *issuers[3];
 	struct dma_fence *fences[3], *stub, *found;
 	u32 handle;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
-		issuers[i] = mock_issuer_create_param(test);
-		fences[i] = mock_fence_create(issuers[i], 1);
+		fences[i] = mock_fence_create_live(test, 1);
 		add_point(test, syncobj, fences[i], i + 1);
 	}
 	handle = give_handle(test, client, syncobj);
@@ -493,8 +464,7 @@ static void timeline_of_detached_fences(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(fences); i++) {
 		KUNIT_EXPECT_EQ(test, -ETIME,
 				wait_for_point(test, client, 0, handle, i + 1));
-		dma_fence_signal(fences[i]);
-		mock_issuer_destroy(issuers[i]);
+		mock_fence_detach(fences[i]);
 		KUNIT_EXPECT_EQ(test, 0,
 				wait_for_point(test, client, 0, handle, i + 1));
 		KUNIT_EXPECT_EQ(test, query(test, client, 0, handle), i + 1);
@@ -524,8 +494,7 @@ static void timeline_point_waits_for_earlier_ones(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
 	struct drm_syncobj *syncobj = create_syncobj(test, NULL);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	struct dma_fence *found;
 	u32 handle;
@@ -545,16 +514,14 @@ static void timeline_point_waits_for_earlier_ones(struct kunit *test)
 			query(test, client,
 			      DRM_SYNCOBJ_QUERY_FLAGS_LAST_SUBMITTED, handle));
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
-	KUNIT_EXPECT_GT(test, dma_fence_wait_timeout(found, false, MOCK_SOON), 0);
+	mock_fence_detach(live);
+	mock_wait_fence(test, found);
 	KUNIT_EXPECT_EQ(test, wait_for_point(test, client, 0, handle, 2), 0);
 	KUNIT_EXPECT_EQ(test, query(test, client, 0, handle), 2);
 	dma_fence_put(found);
 
 	close_client(test, client);
-	mock_put_detached(test, live);
-	mock_put_detached(test, gone);
+	mock_put_detached(test, live, gone);
 }
 
 static void timeline_points_have_64_bits(struct kunit *test)
@@ -590,8 +557,7 @@ static void timeline_points_have_64_bits(struct kunit *test)
 	dma_fence_put(first);
 	dma_fence_put(second);
 	close_client(test, client);
-	mock_put_detached(test, old);
-	mock_put_detached(test, new);
+	mock_put_detached(test, old, new);
 }
 
 /* Which user space should not do, but may. */
@@ -618,8 +584,7 @@ static void timeline_with_an_unordered_point(struct kunit *test)
 	dma_fence_put(first);
 	dma_fence_put(second);
 	close_client(test, client);
-	mock_put_detached(test, a);
-	mock_put_detached(test, b);
+	mock_put_detached(test, a, b);
 }
 
 /* A binary syncobj becomes a timeline by the first point that is added. */
@@ -671,8 +636,7 @@ static void timeline_freed_with_detached_fences(struct kunit *test)
 static void wait_for_live_and_detached_fences(struct kunit *test)
 {
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	u32 a = give_handle(test, client, create_syncobj(test, live));
 	u32 b = give_handle(test, client, create_syncobj(test, gone));
@@ -684,16 +648,14 @@ static void wait_for_live_and_detached_fences(struct kunit *test)
 			wait_for(test, client,
 				 DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL, a, b));
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, 0, a, 0), 0);
 	KUNIT_EXPECT_EQ(test, 0,
 			wait_for(test, client,
 				 DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL, a, b));
 
 	close_client(test, client);
-	mock_put_detached(test, live);
-	mock_put_detached(test, gone);
+	mock_put_detached(test, live, gone);
 }
 
 static void wait_sets_the_deadline_of_live_fences_only(struct kunit *test)
@@ -701,9 +663,8 @@ static void wait_sets_the_deadline_of_live_fences_only(struct kunit *test)
 	const u32 flags = DRM_SYNCOBJ_WAIT_FLAGS_WAIT_ALL |
 			  DRM_SYNCOBJ_WAIT_FLAGS_WAIT_DEADLINE;
 	struct drm_file *client = open_client(test);
-	struct mock_issuer *issuer = mock_issuer_create_param(test);
-	struct mock_calls *calls = mock_issuer_calls(issuer);
-	struct dma_fence *live = mock_fence_create(issuer, 1);
+	struct dma_fence *live = mock_fence_create_live(test, 1);
+	struct mock_calls *calls = mock_fence_calls(live);
 	struct dma_fence *gone = mock_fence_create_detached(test, 1, 0);
 	u32 a = give_handle(test, client, create_syncobj(test, live));
 	u32 b = give_handle(test, client, create_syncobj(test, gone));
@@ -711,14 +672,12 @@ static void wait_sets_the_deadline_of_live_fences_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, flags, a, b), -ETIME);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
-	dma_fence_signal(live);
-	mock_issuer_destroy(issuer);
+	mock_fence_detach(live);
 	KUNIT_EXPECT_EQ(test, wait_for(test, client, flags, a, b), 0);
 	KUNIT_EXPECT_EQ(test, atomic_read(&calls->set_deadline), 1);
 
 	close_client(test, client);
-	mock_put_detached(test, live);
-	mock_put_detached(test, gone);
+	mock_put_detached(test, live, gone);
 }
 
 static void export_of_a_detached_fence_to_a_sync_file(struct kunit *test)
@@ -734,7 +693,7 @@ static void export_of_a_detached_fence_to_a_sync_file(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0,
 			call_ioctl(test, client, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD,
-				   &arg, map_args(test)));
+				   &arg, mock_user_page(test)));
 	fence = sync_file_get_fence(arg.fd);
 	KUNIT_EXPECT_PTR_EQ(test, fence, gone);
 	dma_fence_put(fence);
@@ -765,7 +724,7 @@ static void import_of_a_detached_fence_from_a_sync_file(struct kunit *test)
 	fd_install(arg.fd, sync_file->file);
 	KUNIT_EXPECT_EQ(test, 0,
 			call_ioctl(test, client, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE,
-				   &arg, map_args(test)));
+				   &arg, mock_user_page(test)));
 	close_fd_sync(test, arg.fd);
 
 	found = find_fence(client, arg.handle, 0);

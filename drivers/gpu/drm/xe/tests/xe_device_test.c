@@ -133,7 +133,7 @@ static const struct feeding feedings[] = {
 
 KUNIT_ARRAY_PARAM_DESC(feeding, feedings, name);
 
-static void module_waits_for_work_and_what_it_queues(struct kunit *test)
+static void xe_device_test_module_waits_for_work_and_what_it_queues(struct kunit *test)
 {
 	const struct feeding *f = test->param_value;
 	struct device_test *t = test->priv;
@@ -159,7 +159,7 @@ static void module_waits_for_work_and_what_it_queues(struct kunit *test)
 }
 
 /* It arms itself again as long as there are no MSIs: none when the device is unbound. */
-static void module_stops_the_timer_of_the_ct(struct kunit *test)
+static void xe_device_test_module_stops_the_timer_of_the_ct(struct kunit *test)
 {
 	struct device_test *t = test->priv;
 	struct xe_guc_ct *ct = &xe_device_get_gt(t->xe, 0)->uc.guc.ct;
@@ -170,7 +170,7 @@ static void module_stops_the_timer_of_the_ct(struct kunit *test)
 }
 
 /* What a device that is released does: its GTs are gone by then. */
-static void release_waits_for_the_end_of_vms(struct kunit *test)
+static void xe_device_test_release_waits_for_the_end_of_vms(struct kunit *test)
 {
 	struct device_test *t = test->priv;
 	struct link links[3] = {};
@@ -193,9 +193,10 @@ static void release_waits_for_the_end_of_vms(struct kunit *test)
 }
 
 static struct kunit_case device_test_cases[] = {
-	KUNIT_CASE_PARAM(module_waits_for_work_and_what_it_queues, feeding_gen_params),
-	KUNIT_CASE(module_stops_the_timer_of_the_ct),
-	KUNIT_CASE(release_waits_for_the_end_of_vms),
+	KUNIT_CASE_PARAM(xe_device_test_module_waits_for_work_and_what_it_queues,
+			 feeding_gen_params),
+	KUNIT_CASE(xe_device_test_module_stops_the_timer_of_the_ct),
+	KUNIT_CASE(xe_device_test_release_waits_for_the_end_of_vms),
 	{}
 };
 

@@ -39,7 +39,7 @@ static void port_forgets(struct xe_exec_queue *q)
 	q->execlist->active_priority = XE_EXEC_QUEUE_PRIORITY_UNSET;
 }
 
-static void finished_when_the_gpu_has_completed_it(struct kunit *test)
+static void xe_execlist_test_finished_when_the_gpu_has_completed_it(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, 0);
@@ -56,12 +56,12 @@ static void finished_when_the_gpu_has_completed_it(struct kunit *test)
 	put_queue(test, q);
 }
 
-static void fails_if_it_is_ready_after_the_unbind(struct kunit *test)
+static void xe_execlist_test_fails_if_it_is_ready_after_the_unbind(struct kunit *test)
 {
 	expect_failure_after_the_unbind(test, 1);
 }
 
-static void module_waits_for_the_end_of_a_queue(struct kunit *test)
+static void xe_execlist_test_module_waits_for_the_end_of_a_queue(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 
@@ -73,7 +73,7 @@ static void module_waits_for_the_end_of_a_queue(struct kunit *test)
 }
 
 /* The timer adds itself again, as it may be doing right now. */
-static void port_stops_its_timer_for_good(struct kunit *test)
+static void xe_execlist_test_port_stops_its_timer_for_good(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_execlist_port *port = t->hwe->exl_port;
@@ -91,10 +91,10 @@ static void port_stops_its_timer_for_good(struct kunit *test)
 }
 
 static struct kunit_case execlist_test_cases[] = {
-	KUNIT_CASE(finished_when_the_gpu_has_completed_it),
-	KUNIT_CASE(fails_if_it_is_ready_after_the_unbind),
-	KUNIT_CASE(module_waits_for_the_end_of_a_queue),
-	KUNIT_CASE(port_stops_its_timer_for_good),
+	KUNIT_CASE(xe_execlist_test_finished_when_the_gpu_has_completed_it),
+	KUNIT_CASE(xe_execlist_test_fails_if_it_is_ready_after_the_unbind),
+	KUNIT_CASE(xe_execlist_test_module_waits_for_the_end_of_a_queue),
+	KUNIT_CASE(xe_execlist_test_port_stops_its_timer_for_good),
 	{}
 };
 

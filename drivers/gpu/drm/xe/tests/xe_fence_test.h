@@ -7,15 +7,12 @@
 #define _XE_FENCE_TEST_H_
 
 #include <linux/dma-fence.h>
-#include <linux/dma-fence-array.h>
-#include <linux/file.h>
 #include <linux/pm_runtime.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/sync_file.h>
 
 #include <kunit/test.h>
 
+#include "mock-issuer.h"
 #include "xe_device_types.h"
 
 /**
@@ -58,20 +55,6 @@ static inline int xe_fence_test_add(struct dma_fence *fence,
 	return dma_fence_add_callback(fence, &t->cb, xe_fence_test_called);
 }
 
-static inline void xe_fence_test_names(struct kunit *test,
-				       struct dma_fence *fence,
-				       const char *driver, const char *timeline)
-{
-	const char __rcu *name;
-
-	rcu_read_lock();
-	name = dma_fence_driver_name(fence);
-	KUNIT_EXPECT_STREQ(test, rcu_dereference(name), driver);
-	name = dma_fence_timeline_name(fence);
-	KUNIT_EXPECT_STREQ(test, rcu_dereference(name), timeline);
-	rcu_read_unlock();
-}
-
 /*
  * All that somebody does with a signaled fence that he holds. If it still leads
  * to xe, whose memory is freed by then, KASAN lets the test fail.
@@ -79,52 +62,18 @@ static inline void xe_fence_test_names(struct kunit *test,
 static inline void xe_fence_test_use(struct kunit *test, struct dma_fence *fence,
 				     int status)
 {
-	struct xe_fence_test_cb cb = {};
-	struct dma_fence_array *array;
-	struct dma_fence **fences;
-	struct sync_file *sync_file;
-	struct seq_file seq = {};
 	unsigned long flags;
 
+	KUNIT_ASSERT_TRUE(test, dma_fence_is_signaled(fence));
 	KUNIT_EXPECT_NULL(test, rcu_access_pointer(fence->ops));
-	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled(fence));
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(fence), status);
-	dma_fence_timestamp(fence);
 
-	dma_fence_enable_sw_signaling(fence);
-	KUNIT_EXPECT_EQ(test, xe_fence_test_add(fence, &cb), -ENOENT);
-	KUNIT_EXPECT_FALSE(test, dma_fence_remove_callback(fence, &cb.cb));
-	KUNIT_EXPECT_EQ(test, cb.called, 0);
-	KUNIT_EXPECT_EQ(test, dma_fence_wait_timeout(fence, false, 0), 1);
-	KUNIT_EXPECT_EQ(test, dma_fence_wait(fence, true), 0);
-	dma_fence_set_deadline(fence, ktime_get());
-
-	KUNIT_EXPECT_EQ(test, dma_fence_signal(fence), -EINVAL);
 	dma_fence_lock_irqsave(fence, flags);
 	KUNIT_EXPECT_TRUE(test, dma_fence_is_signaled_locked(fence));
 	KUNIT_EXPECT_EQ(test, dma_fence_signal_locked(fence), -EINVAL);
 	dma_fence_unlock_irqrestore(fence, flags);
 
-	xe_fence_test_names(test, fence, "detached-driver", "signaled-timeline");
-
-	seq.size = SZ_256;
-	seq.buf = kunit_kzalloc(test, seq.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, seq.buf);
-	dma_fence_describe(fence, &seq);
-
-	fences = kmalloc(sizeof(*fences), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fences);
-	fences[0] = dma_fence_get(fence);
-	array = dma_fence_array_create(1, fences, dma_fence_context_alloc(1), 1,
-				       false);
-	KUNIT_ASSERT_NOT_NULL(test, array);
-	KUNIT_EXPECT_EQ(test, dma_fence_wait_timeout(&array->base, false, HZ), HZ);
-	dma_fence_put(&array->base);
-
-	sync_file = sync_file_create(fence);
-	KUNIT_ASSERT_NOT_NULL(test, sync_file);
-	fput(sync_file->file);
-	flush_delayed_fput();
+	mock_fence_use(test, fence);
 }
 
 /* A fence that nobody else holds any more. */

@@ -132,7 +132,7 @@ static int invalidate(struct tlb_test *t, struct xe_gt_tlb_invalidation_fence *f
 	return xe_gt_tlb_invalidation_range(t->gt, &fence->inval, 0, SZ_64K, 1);
 }
 
-static void in_its_own_memory(struct kunit *test)
+static void xe_tlb_test_in_its_own_memory(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
@@ -151,7 +151,7 @@ static void in_its_own_memory(struct kunit *test)
 	xe_fence_test_last_put(test, &fence->base);
 }
 
-static void signaled_by_the_answer(struct kunit *test)
+static void xe_tlb_test_signaled_by_the_answer(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
@@ -174,7 +174,7 @@ static void signaled_by_the_answer(struct kunit *test)
 	xe_fence_test_last_put(test, &fence->base);
 }
 
-static void one_answer_for_all_before_it(struct kunit *test)
+static void xe_tlb_test_one_answer_for_all_before_it(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fences[3];
@@ -199,7 +199,7 @@ static void one_answer_for_all_before_it(struct kunit *test)
 		xe_fence_test_last_put(test, &fences[i]->base);
 }
 
-static void answered_before_it_is_pending(struct kunit *test)
+static void xe_tlb_test_answered_before_it_is_pending(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
@@ -218,7 +218,7 @@ static void answered_before_it_is_pending(struct kunit *test)
 static const int send_errors[] = { -ENODEV, -ECANCELED, -EDEADLK, -EPIPE };
 
 /* A reset or resume of the GT is under way, or follows: nothing is left in the TLB. */
-static void done_if_it_cannot_be_sent(struct kunit *test)
+static void xe_tlb_test_done_if_it_cannot_be_sent(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 
@@ -234,7 +234,7 @@ static void done_if_it_cannot_be_sent(struct kunit *test)
 }
 
 /* Neither comes any more. */
-static void fails_if_the_device_is_unplugged(struct kunit *test)
+static void xe_tlb_test_fails_if_the_device_is_unplugged(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 
@@ -251,7 +251,7 @@ static void fails_if_the_device_is_unplugged(struct kunit *test)
 }
 
 /* The GuC still answers for a while. */
-static void answered_though_the_device_is_unplugged(struct kunit *test)
+static void xe_tlb_test_answered_though_the_device_is_unplugged(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fences[2];
@@ -269,7 +269,7 @@ static void answered_though_the_device_is_unplugged(struct kunit *test)
 	}
 }
 
-static void needs_no_guc(struct kunit *test)
+static void xe_tlb_test_needs_no_guc(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
@@ -281,7 +281,7 @@ static void needs_no_guc(struct kunit *test)
 	xe_fence_test_last_put(test, &fence->base);
 }
 
-static void reset_signals_all(struct kunit *test)
+static void xe_tlb_test_reset_signals_all(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fences[3];
@@ -317,7 +317,7 @@ static void reset_signals_all(struct kunit *test)
 	xe_fence_test_last_put(test, &fences[0]->base);
 }
 
-static void no_answer(struct kunit *test)
+static void xe_tlb_test_no_answer(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fences[2];
@@ -345,7 +345,7 @@ static void no_answer(struct kunit *test)
 		xe_fence_test_last_put(test, &fences[i]->base);
 }
 
-static void wait_for_the_answer(struct kunit *test)
+static void xe_tlb_test_wait_for_the_answer(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 
@@ -356,7 +356,7 @@ static void wait_for_the_answer(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->gt->tlb_invalidation.pending_fences));
 }
 
-static void wait_through_reset(struct kunit *test)
+static void xe_tlb_test_wait_through_reset(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_vm *vm = kunit_kzalloc(test, sizeof(*vm), GFP_KERNEL);
@@ -370,7 +370,7 @@ static void wait_through_reset(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->gt->tlb_invalidation.pending_fences));
 }
 
-static void no_wait_if_it_cannot_be_sent(struct kunit *test)
+static void xe_tlb_test_no_wait_if_it_cannot_be_sent(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 
@@ -384,7 +384,7 @@ static void no_wait_if_it_cannot_be_sent(struct kunit *test)
 }
 
 /* Those who wait for several, as xe_vm_invalidate_vma() does. */
-static void wait_for_several(struct kunit *test)
+static void xe_tlb_test_wait_for_several(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_wait waits[4];
@@ -451,7 +451,7 @@ static int invalidate_vma(struct kunit *test, struct xe_vma *vma)
 	return ret;
 }
 
-static void wait_for_both_gts_of_a_tile(struct kunit *test)
+static void xe_tlb_test_wait_for_both_gts_of_a_tile(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_vma *vma = create_vma(test);
@@ -461,7 +461,7 @@ static void wait_for_both_gts_of_a_tile(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vma->tile_invalidated, vma->tile_mask);
 }
 
-static void wait_for_one_if_the_other_fails(struct kunit *test)
+static void xe_tlb_test_wait_for_one_if_the_other_fails(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_vma *vma = create_vma(test);
@@ -473,7 +473,7 @@ static void wait_for_one_if_the_other_fails(struct kunit *test)
 }
 
 /* A wrong caller is told, once, and nobody waits or signals again. */
-static void over_only_once(struct kunit *test)
+static void xe_tlb_test_over_only_once(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fence = create_fence(test);
@@ -489,7 +489,7 @@ static void over_only_once(struct kunit *test)
 }
 
 /* Somebody holds fences of a device that is unbound, for ever. */
-static void held_while_the_device_goes(struct kunit *test)
+static void xe_tlb_test_held_while_the_device_goes(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct xe_gt_tlb_invalidation_fence *fences[2];
@@ -514,24 +514,24 @@ static void held_while_the_device_goes(struct kunit *test)
 }
 
 static struct kunit_case tlb_test_cases[] = {
-	KUNIT_CASE(in_its_own_memory),
-	KUNIT_CASE(signaled_by_the_answer),
-	KUNIT_CASE(one_answer_for_all_before_it),
-	KUNIT_CASE(answered_before_it_is_pending),
-	KUNIT_CASE(done_if_it_cannot_be_sent),
-	KUNIT_CASE(fails_if_the_device_is_unplugged),
-	KUNIT_CASE(answered_though_the_device_is_unplugged),
-	KUNIT_CASE(needs_no_guc),
-	KUNIT_CASE(reset_signals_all),
-	KUNIT_CASE(no_answer),
-	KUNIT_CASE(wait_for_the_answer),
-	KUNIT_CASE(wait_through_reset),
-	KUNIT_CASE(no_wait_if_it_cannot_be_sent),
-	KUNIT_CASE(wait_for_several),
-	KUNIT_CASE(wait_for_both_gts_of_a_tile),
-	KUNIT_CASE(wait_for_one_if_the_other_fails),
-	KUNIT_CASE(over_only_once),
-	KUNIT_CASE(held_while_the_device_goes),
+	KUNIT_CASE(xe_tlb_test_in_its_own_memory),
+	KUNIT_CASE(xe_tlb_test_signaled_by_the_answer),
+	KUNIT_CASE(xe_tlb_test_one_answer_for_all_before_it),
+	KUNIT_CASE(xe_tlb_test_answered_before_it_is_pending),
+	KUNIT_CASE(xe_tlb_test_done_if_it_cannot_be_sent),
+	KUNIT_CASE(xe_tlb_test_fails_if_the_device_is_unplugged),
+	KUNIT_CASE(xe_tlb_test_answered_though_the_device_is_unplugged),
+	KUNIT_CASE(xe_tlb_test_needs_no_guc),
+	KUNIT_CASE(xe_tlb_test_reset_signals_all),
+	KUNIT_CASE(xe_tlb_test_no_answer),
+	KUNIT_CASE(xe_tlb_test_wait_for_the_answer),
+	KUNIT_CASE(xe_tlb_test_wait_through_reset),
+	KUNIT_CASE(xe_tlb_test_no_wait_if_it_cannot_be_sent),
+	KUNIT_CASE(xe_tlb_test_wait_for_several),
+	KUNIT_CASE(xe_tlb_test_wait_for_both_gts_of_a_tile),
+	KUNIT_CASE(xe_tlb_test_wait_for_one_if_the_other_fails),
+	KUNIT_CASE(xe_tlb_test_over_only_once),
+	KUNIT_CASE(xe_tlb_test_held_while_the_device_goes),
 	{}
 };
 

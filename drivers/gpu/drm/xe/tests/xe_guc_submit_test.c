@@ -29,7 +29,7 @@ static int guc_job_test_init(struct kunit *test)
 	return 0;
 }
 
-static void finished_when_the_gpu_has_completed_it(struct kunit *test)
+static void xe_guc_test_finished_when_the_gpu_has_completed_it(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, 0);
@@ -44,7 +44,7 @@ static void finished_when_the_gpu_has_completed_it(struct kunit *test)
 	put_queue(test, q);
 }
 
-static void fails_if_the_device_is_unplugged(struct kunit *test)
+static void xe_guc_test_fails_if_the_device_is_unplugged(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, 0);
@@ -56,18 +56,18 @@ static void fails_if_the_device_is_unplugged(struct kunit *test)
 	put_queue(test, q);
 }
 
-static void fails_if_it_is_ready_after_the_unbind(struct kunit *test)
+static void xe_guc_test_fails_if_it_is_ready_after_the_unbind(struct kunit *test)
 {
 	expect_failure_after_the_unbind(test, 1);
 }
 
-static void fails_on_all_engines_of_a_parallel_queue(struct kunit *test)
+static void xe_guc_test_fails_on_all_engines_of_a_parallel_queue(struct kunit *test)
 {
 	expect_failure_after_the_unbind(test, 2);
 }
 
 /* A reset, which runs what is pending again, meets the unbind. */
-static void fails_if_it_is_run_again_after_the_unplug(struct kunit *test)
+static void xe_guc_test_fails_if_it_is_run_again_after_the_unplug(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, 0);
@@ -84,7 +84,7 @@ static void fails_if_it_is_run_again_after_the_unplug(struct kunit *test)
 }
 
 /* That of a job which failed or was killed before stays. */
-static void keeps_the_error_that_it_has(struct kunit *test)
+static void xe_guc_test_keeps_the_error_that_it_has(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, 0);
@@ -135,7 +135,7 @@ static struct xe_vm *create_lr_vm(struct kunit *test)
  * The ioctl writes such a job into the ring. The DRM core has looked whether the
  * device is unplugged, just before that.
  */
-static void lr_job_is_not_emitted_after_the_unbind(struct kunit *test)
+static void xe_guc_test_lr_job_is_not_emitted_after_the_unbind(struct kunit *test)
 {
 	struct xe_hw_engine_group *group = kunit_kzalloc(test, sizeof(*group), GFP_KERNEL);
 	struct drm_file *file = kunit_kzalloc(test, sizeof(*file), GFP_KERNEL);
@@ -186,7 +186,7 @@ static void lr_job_is_not_emitted_after_the_unbind(struct kunit *test)
 }
 
 /* Nothing that the GPU has is unknown to the handler when the unplug is over. */
-static void is_pending_when_run_job_returns(struct kunit *test)
+static void xe_guc_test_is_pending_when_run_job_returns(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 2, 0);
@@ -213,7 +213,7 @@ static void is_pending_when_run_job_returns(struct kunit *test)
 	put_queue(test, q);
 }
 
-static void unbind_waits_for_what_the_gpu_runs(struct kunit *test)
+static void xe_guc_test_unbind_waits_for_what_the_gpu_runs(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, 0);
@@ -230,7 +230,7 @@ static void unbind_waits_for_what_the_gpu_runs(struct kunit *test)
 }
 
 /* The last reference to a queue is dropped by its scheduler, in a work. */
-static void module_waits_for_the_end_of_a_queue(struct kunit *test)
+static void xe_guc_test_module_waits_for_the_end_of_a_queue(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct dma_fence *foreign = create_foreign(test);
@@ -250,7 +250,7 @@ static void module_waits_for_the_end_of_a_queue(struct kunit *test)
 	dma_fence_put(foreign);
 }
 
-static void module_waits_for_the_jobs_of_a_queue_that_stays(struct kunit *test)
+static void xe_guc_test_module_waits_for_the_jobs_of_a_queue_that_stays(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct xe_exec_queue *q = create_queue(test, 1, EXEC_QUEUE_FLAG_PERMANENT);
@@ -271,7 +271,7 @@ static void module_waits_for_the_jobs_of_a_queue_that_stays(struct kunit *test)
 }
 
 /* A job that waits for another driver: the module does not wait for that for ever. */
-static void module_gives_up_a_queue_that_cannot_end(struct kunit *test)
+static void xe_guc_test_module_gives_up_a_queue_that_cannot_end(struct kunit *test)
 {
 	struct job_test *t = test->priv;
 	struct dma_fence *foreign = create_foreign(test);
@@ -301,18 +301,18 @@ static void module_gives_up_a_queue_that_cannot_end(struct kunit *test)
 }
 
 static struct kunit_case guc_job_test_cases[] = {
-	KUNIT_CASE(finished_when_the_gpu_has_completed_it),
-	KUNIT_CASE(fails_if_the_device_is_unplugged),
-	KUNIT_CASE(fails_if_it_is_ready_after_the_unbind),
-	KUNIT_CASE(fails_on_all_engines_of_a_parallel_queue),
-	KUNIT_CASE(fails_if_it_is_run_again_after_the_unplug),
-	KUNIT_CASE(keeps_the_error_that_it_has),
-	KUNIT_CASE(lr_job_is_not_emitted_after_the_unbind),
-	KUNIT_CASE(is_pending_when_run_job_returns),
-	KUNIT_CASE(unbind_waits_for_what_the_gpu_runs),
-	KUNIT_CASE(module_waits_for_the_end_of_a_queue),
-	KUNIT_CASE(module_waits_for_the_jobs_of_a_queue_that_stays),
-	KUNIT_CASE_SLOW(module_gives_up_a_queue_that_cannot_end),
+	KUNIT_CASE(xe_guc_test_finished_when_the_gpu_has_completed_it),
+	KUNIT_CASE(xe_guc_test_fails_if_the_device_is_unplugged),
+	KUNIT_CASE(xe_guc_test_fails_if_it_is_ready_after_the_unbind),
+	KUNIT_CASE(xe_guc_test_fails_on_all_engines_of_a_parallel_queue),
+	KUNIT_CASE(xe_guc_test_fails_if_it_is_run_again_after_the_unplug),
+	KUNIT_CASE(xe_guc_test_keeps_the_error_that_it_has),
+	KUNIT_CASE(xe_guc_test_lr_job_is_not_emitted_after_the_unbind),
+	KUNIT_CASE(xe_guc_test_is_pending_when_run_job_returns),
+	KUNIT_CASE(xe_guc_test_unbind_waits_for_what_the_gpu_runs),
+	KUNIT_CASE(xe_guc_test_module_waits_for_the_end_of_a_queue),
+	KUNIT_CASE(xe_guc_test_module_waits_for_the_jobs_of_a_queue_that_stays),
+	KUNIT_CASE_SLOW(xe_guc_test_module_gives_up_a_queue_that_cannot_end),
 	{}
 };
 

@@ -99,7 +99,7 @@ static void interrupt(struct hw_fence_test *t)
 	irq_work_sync(&t->irq->work);
 }
 
-static void first_in_its_own_memory(struct kunit *test)
+static void xe_hw_fence_test_first_in_its_own_memory(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -110,14 +110,13 @@ static void first_in_its_own_memory(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, xe_hw_fence_ops.wait, NULL);
 	KUNIT_EXPECT_PTR_EQ(test, to_xe_hw_fence(fence)->irq, t->irq);
 
-	xe_fence_test_names(test, fence, dev_name(gt_to_xe(t->gt)->drm.dev),
-			    "rcs0");
+	mock_expect_names(test, fence, dev_name(gt_to_xe(t->gt)->drm.dev), "rcs0");
 
 	/* Nobody enabled it, nobody signals it: a job that never ran. */
 	xe_fence_test_last_put(test, fence);
 }
 
-static void freed_without_initialization(struct kunit *test)
+static void xe_hw_fence_test_freed_without_initialization(struct kunit *test)
 {
 	struct dma_fence *fence = xe_hw_fence_alloc();
 
@@ -125,7 +124,7 @@ static void freed_without_initialization(struct kunit *test)
 	xe_hw_fence_free(fence);
 }
 
-static void signaled_by_interrupt(struct kunit *test)
+static void xe_hw_fence_test_signaled_by_interrupt(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -148,7 +147,7 @@ static void signaled_by_interrupt(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-static void enabled_out_of_order(struct kunit *test)
+static void xe_hw_fence_test_enabled_out_of_order(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[4];
@@ -174,7 +173,7 @@ static void enabled_out_of_order(struct kunit *test)
 	put_fences(test, fences, 4);
 }
 
-static void all_at_once(struct kunit *test)
+static void xe_hw_fence_test_all_at_once(struct kunit *test)
 {
 	enum { N = 100 };
 	struct hw_fence_test *t = test->priv;
@@ -204,7 +203,7 @@ static void all_at_once(struct kunit *test)
 }
 
 /* The seqno wraps around in the middle of these. */
-static void seqno_wraps_around(struct kunit *test)
+static void xe_hw_fence_test_seqno_wraps_around(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[4];
@@ -226,7 +225,7 @@ static void seqno_wraps_around(struct kunit *test)
 }
 
 /* No interrupt will come for it any more. */
-static void enabled_when_done(struct kunit *test)
+static void xe_hw_fence_test_enabled_when_done(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -241,7 +240,7 @@ static void enabled_when_done(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-static void enabled_while_stopped(struct kunit *test)
+static void xe_hw_fence_test_enabled_while_stopped(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[2];
@@ -276,7 +275,7 @@ static void running_called(struct dma_fence *fence, struct dma_fence_cb *cb)
 	r->running = r->irq->running;
 }
 
-static void runs_are_counted(struct kunit *test)
+static void xe_hw_fence_test_runs_are_counted(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct running_cb cb = { .irq = t->irq };
@@ -328,7 +327,7 @@ static void expect_over(struct kunit *test, struct fake_run *run)
 }
 
 /* The worker signals without the lock: stop has to wait for it by other means. */
-static void stop_waits_for_the_worker(struct kunit *test)
+static void xe_hw_fence_test_stop_waits_for_the_worker(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct fake_run run;
@@ -338,7 +337,7 @@ static void stop_waits_for_the_worker(struct kunit *test)
 	expect_over(test, &run);
 }
 
-static void finish_waits_for_the_worker(struct kunit *test)
+static void xe_hw_fence_test_finish_waits_for_the_worker(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct fake_run run;
@@ -349,7 +348,7 @@ static void finish_waits_for_the_worker(struct kunit *test)
 }
 
 /* Somebody else finds out first, and the seqno goes: the list is not done with it. */
-static void polled_while_pending(struct kunit *test)
+static void xe_hw_fence_test_polled_while_pending(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -370,7 +369,7 @@ static void polled_while_pending(struct kunit *test)
 }
 
 /* The list has the last reference. */
-static void dropped_while_pending(struct kunit *test)
+static void xe_hw_fence_test_dropped_while_pending(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -385,7 +384,7 @@ static void dropped_while_pending(struct kunit *test)
 }
 
 /* A job of a long running VM gets an error when it runs, and its queue may go. */
-static void error_needs_no_seqno(struct kunit *test)
+static void xe_hw_fence_test_error_needs_no_seqno(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -404,7 +403,7 @@ static void error_needs_no_seqno(struct kunit *test)
 }
 
 /* Somebody has followed the ops, and then lost to the signaler of the fence. */
-static void asked_while_it_is_signaled(struct kunit *test)
+static void xe_hw_fence_test_asked_while_it_is_signaled(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -421,7 +420,7 @@ static void asked_while_it_is_signaled(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-static void finish_with_pending_fences(struct kunit *test)
+static void xe_hw_fence_test_finish_with_pending_fences(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct xe_fence_test_cb cbs[4] = {};
@@ -450,7 +449,7 @@ static void finish_with_pending_fences(struct kunit *test)
 	put_fences(test, fences, 4);
 }
 
-static void finish_while_stopped(struct kunit *test)
+static void xe_hw_fence_test_finish_while_stopped(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -479,7 +478,7 @@ static void finish_called(struct dma_fence *fence, struct dma_fence_cb *cb)
  * Who found the last fence unsignaled may be reading its seqno, and its names. The
  * error of these is all that the worker needs.
  */
-static void unbind_waits_for_readers(struct kunit *test)
+static void xe_hw_fence_test_unbind_waits_for_readers(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct xe_device *xe = gt_to_xe(t->gt);
@@ -513,7 +512,7 @@ static void late_completion(struct work_struct *work)
 	xe_hw_fence_irq_run(run->irq);
 }
 
-static void idle_when_the_gpu_has_completed_all(struct kunit *test)
+static void xe_hw_fence_test_idle_when_the_gpu_has_completed_all(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -531,7 +530,7 @@ static void idle_when_the_gpu_has_completed_all(struct kunit *test)
 }
 
 /* Somebody else has signaled it, and no interrupt comes for it any more. */
-static void idle_with_a_fence_that_was_polled(struct kunit *test)
+static void xe_hw_fence_test_idle_with_a_fence_that_was_polled(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -543,7 +542,7 @@ static void idle_with_a_fence_that_was_polled(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-static void not_idle_with_a_job_that_hangs(struct kunit *test)
+static void xe_hw_fence_test_not_idle_with_a_job_that_hangs(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -558,7 +557,7 @@ static void not_idle_with_a_job_that_hangs(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-static void not_idle_while_the_worker_signals(struct kunit *test)
+static void xe_hw_fence_test_not_idle_while_the_worker_signals(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct fake_run run = {};
@@ -568,7 +567,7 @@ static void not_idle_while_the_worker_signals(struct kunit *test)
 	expect_over(test, &run);
 }
 
-static void module_waits_for_readers(struct kunit *test)
+static void xe_hw_fence_test_module_waits_for_readers(struct kunit *test)
 {
 	struct rcu_gp_oldstate before;
 
@@ -578,7 +577,7 @@ static void module_waits_for_readers(struct kunit *test)
 }
 
 /* A file is still open, and jobs wait for others: no interrupt comes any more. */
-static void enabled_after_finish(struct kunit *test)
+static void xe_hw_fence_test_enabled_after_finish(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[2];
@@ -611,7 +610,7 @@ static struct dma_fence *chain_of(struct kunit *test, struct dma_fence **fences)
 }
 
 /* A job on two engines at once has the fences of both LRCs in a chain. */
-static void chain_of_a_parallel_job(struct kunit *test)
+static void xe_hw_fence_test_chain_of_a_parallel_job(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct xe_fence_test_cb cb = {};
@@ -642,7 +641,7 @@ static void chain_of_a_parallel_job(struct kunit *test)
 }
 
 /* The chain enables one fence after the other, the second when finish is over. */
-static void finish_with_a_parallel_job(struct kunit *test)
+static void xe_hw_fence_test_finish_with_a_parallel_job(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[3], *pair[2];
@@ -668,7 +667,7 @@ static void finish_with_a_parallel_job(struct kunit *test)
 	put_fences(test, fences, 3);
 }
 
-static void error_of_a_parallel_job(struct kunit *test)
+static void xe_hw_fence_test_error_of_a_parallel_job(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[2];
@@ -700,7 +699,7 @@ static void error_of_a_parallel_job(struct kunit *test)
 }
 
 /* The seqno of a job is compared with that of its LRC, whatever its fence is by then. */
-static void progress_of_a_job(struct kunit *test)
+static void xe_hw_fence_test_progress_of_a_job(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -737,7 +736,7 @@ static void progress_of_a_job(struct kunit *test)
 	put_fences(test, &fence, 1);
 }
 
-static void queue_waits_before_its_lrc_goes(struct kunit *test)
+static void xe_hw_fence_test_queue_waits_before_its_lrc_goes(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct xe_exec_queue *q = kzalloc(struct_size(q, lrc, 1), GFP_KERNEL);
@@ -804,7 +803,7 @@ static void race_poll(struct work_struct *work)
 }
 
 /* Enabled, polled, completed, stopped and started all at once, on several CPUs. */
-static void at_the_same_time(struct kunit *test)
+static void xe_hw_fence_test_at_the_same_time(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct hw_fence_race *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
@@ -849,7 +848,7 @@ static void at_the_same_time(struct kunit *test)
  * An interrupt that is late: the worker finds nothing to do, and must find that
  * before its code goes. Only seen where it waits for a tick, as on UML.
  */
-static void module_waits_for_the_worker(struct kunit *test)
+static void xe_hw_fence_test_module_waits_for_the_worker(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct xe_device *xe = gt_to_xe(t->gt);
@@ -862,7 +861,7 @@ static void module_waits_for_the_worker(struct kunit *test)
 }
 
 /* The same before the GT goes, if the device is released. */
-static void device_waits_for_the_worker(struct kunit *test)
+static void xe_hw_fence_test_device_waits_for_the_worker(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct xe_hw_fence_irq *irq = t->irq;
@@ -875,7 +874,7 @@ static void device_waits_for_the_worker(struct kunit *test)
 }
 
 /* Somebody holds fences of a device that is unbound, for ever. */
-static void held_while_the_device_goes(struct kunit *test)
+static void xe_hw_fence_test_held_while_the_device_goes(struct kunit *test)
 {
 	struct hw_fence_test *t = test->priv;
 	struct dma_fence *fences[3];
@@ -900,39 +899,39 @@ static void held_while_the_device_goes(struct kunit *test)
 }
 
 static struct kunit_case hw_fence_test_cases[] = {
-	KUNIT_CASE(first_in_its_own_memory),
-	KUNIT_CASE(freed_without_initialization),
-	KUNIT_CASE(signaled_by_interrupt),
-	KUNIT_CASE(enabled_out_of_order),
-	KUNIT_CASE(all_at_once),
-	KUNIT_CASE(seqno_wraps_around),
-	KUNIT_CASE(enabled_when_done),
-	KUNIT_CASE(enabled_while_stopped),
-	KUNIT_CASE(runs_are_counted),
-	KUNIT_CASE(stop_waits_for_the_worker),
-	KUNIT_CASE(finish_waits_for_the_worker),
-	KUNIT_CASE(polled_while_pending),
-	KUNIT_CASE(dropped_while_pending),
-	KUNIT_CASE(error_needs_no_seqno),
-	KUNIT_CASE(asked_while_it_is_signaled),
-	KUNIT_CASE(finish_with_pending_fences),
-	KUNIT_CASE(finish_while_stopped),
-	KUNIT_CASE(unbind_waits_for_readers),
-	KUNIT_CASE(idle_when_the_gpu_has_completed_all),
-	KUNIT_CASE(idle_with_a_fence_that_was_polled),
-	KUNIT_CASE(not_idle_with_a_job_that_hangs),
-	KUNIT_CASE(not_idle_while_the_worker_signals),
-	KUNIT_CASE(module_waits_for_readers),
-	KUNIT_CASE(enabled_after_finish),
-	KUNIT_CASE(chain_of_a_parallel_job),
-	KUNIT_CASE(finish_with_a_parallel_job),
-	KUNIT_CASE(error_of_a_parallel_job),
-	KUNIT_CASE(progress_of_a_job),
-	KUNIT_CASE(queue_waits_before_its_lrc_goes),
-	KUNIT_CASE_SLOW(at_the_same_time),
-	KUNIT_CASE(module_waits_for_the_worker),
-	KUNIT_CASE(device_waits_for_the_worker),
-	KUNIT_CASE(held_while_the_device_goes),
+	KUNIT_CASE(xe_hw_fence_test_first_in_its_own_memory),
+	KUNIT_CASE(xe_hw_fence_test_freed_without_initialization),
+	KUNIT_CASE(xe_hw_fence_test_signaled_by_interrupt),
+	KUNIT_CASE(xe_hw_fence_test_enabled_out_of_order),
+	KUNIT_CASE(xe_hw_fence_test_all_at_once),
+	KUNIT_CASE(xe_hw_fence_test_seqno_wraps_around),
+	KUNIT_CASE(xe_hw_fence_test_enabled_when_done),
+	KUNIT_CASE(xe_hw_fence_test_enabled_while_stopped),
+	KUNIT_CASE(xe_hw_fence_test_runs_are_counted),
+	KUNIT_CASE(xe_hw_fence_test_stop_waits_for_the_worker),
+	KUNIT_CASE(xe_hw_fence_test_finish_waits_for_the_worker),
+	KUNIT_CASE(xe_hw_fence_test_polled_while_pending),
+	KUNIT_CASE(xe_hw_fence_test_dropped_while_pending),
+	KUNIT_CASE(xe_hw_fence_test_error_needs_no_seqno),
+	KUNIT_CASE(xe_hw_fence_test_asked_while_it_is_signaled),
+	KUNIT_CASE(xe_hw_fence_test_finish_with_pending_fences),
+	KUNIT_CASE(xe_hw_fence_test_finish_while_stopped),
+	KUNIT_CASE(xe_hw_fence_test_unbind_waits_for_readers),
+	KUNIT_CASE(xe_hw_fence_test_idle_when_the_gpu_has_completed_all),
+	KUNIT_CASE(xe_hw_fence_test_idle_with_a_fence_that_was_polled),
+	KUNIT_CASE(xe_hw_fence_test_not_idle_with_a_job_that_hangs),
+	KUNIT_CASE(xe_hw_fence_test_not_idle_while_the_worker_signals),
+	KUNIT_CASE(xe_hw_fence_test_module_waits_for_readers),
+	KUNIT_CASE(xe_hw_fence_test_enabled_after_finish),
+	KUNIT_CASE(xe_hw_fence_test_chain_of_a_parallel_job),
+	KUNIT_CASE(xe_hw_fence_test_finish_with_a_parallel_job),
+	KUNIT_CASE(xe_hw_fence_test_error_of_a_parallel_job),
+	KUNIT_CASE(xe_hw_fence_test_progress_of_a_job),
+	KUNIT_CASE(xe_hw_fence_test_queue_waits_before_its_lrc_goes),
+	KUNIT_CASE_SLOW(xe_hw_fence_test_at_the_same_time),
+	KUNIT_CASE(xe_hw_fence_test_module_waits_for_the_worker),
+	KUNIT_CASE(xe_hw_fence_test_device_waits_for_the_worker),
+	KUNIT_CASE(xe_hw_fence_test_held_while_the_device_goes),
 	{}
 };
 

@@ -133,7 +133,7 @@ static void flush(struct preempt_test *t)
 	flush_workqueue(t->xe->ordered_wq);
 }
 
-static void freed_before_it_is_armed(struct kunit *test)
+static void xe_preempt_test_freed_before_it_is_armed(struct kunit *test)
 {
 	struct xe_preempt_fence *pfence = xe_preempt_fence_alloc();
 
@@ -141,7 +141,7 @@ static void freed_before_it_is_armed(struct kunit *test)
 	xe_preempt_fence_free(pfence);
 }
 
-static void armed(struct kunit *test)
+static void xe_preempt_test_armed(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -157,7 +157,7 @@ static void armed(struct kunit *test)
 	xe_fence_test_last_put(test, fence);
 }
 
-static void signaled_once_the_queue_is_suspended(struct kunit *test)
+static void xe_preempt_test_signaled_once_the_queue_is_suspended(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -177,7 +177,7 @@ static void signaled_once_the_queue_is_suspended(struct kunit *test)
 	xe_fence_test_last_put(test, fence);
 }
 
-static void suspend_fails(struct kunit *test)
+static void xe_preempt_test_suspend_fails(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -192,7 +192,7 @@ static void suspend_fails(struct kunit *test)
 	xe_fence_test_last_put(test, fence);
 }
 
-static void suspend_times_out(struct kunit *test)
+static void xe_preempt_test_suspend_times_out(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -206,7 +206,7 @@ static void suspend_times_out(struct kunit *test)
 	xe_fence_test_last_put(test, fence);
 }
 
-static void queue_was_reset(struct kunit *test)
+static void xe_preempt_test_queue_was_reset(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -220,7 +220,7 @@ static void queue_was_reset(struct kunit *test)
 	xe_fence_test_last_put(test, fence);
 }
 
-static void enabled_once(struct kunit *test)
+static void xe_preempt_test_enabled_once(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -236,7 +236,7 @@ static void enabled_once(struct kunit *test)
 }
 
 /* The fence had the last reference to its queue. */
-static void queue_goes_with_the_signal(struct kunit *test)
+static void xe_preempt_test_queue_goes_with_the_signal(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -256,7 +256,7 @@ static void block(struct work_struct *w)
 }
 
 /* Nobody but the work that signals it has a reference left. */
-static void dropped_before_it_is_signaled(struct kunit *test)
+static void xe_preempt_test_dropped_before_it_is_signaled(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -277,7 +277,7 @@ static void dropped_before_it_is_signaled(struct kunit *test)
 }
 
 /* R7: not mine, and mine but signaled, are the same. */
-static void recognised_until_it_signals(struct kunit *test)
+static void xe_preempt_test_recognised_until_it_signals(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -293,7 +293,7 @@ static void recognised_until_it_signals(struct kunit *test)
 }
 
 /* Somebody holds a preempt fence of a device that is unbound, for ever. */
-static void held_while_the_device_goes(struct kunit *test)
+static void xe_preempt_test_held_while_the_device_goes(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct device *dev = t->xe->drm.dev;
@@ -311,17 +311,17 @@ static void held_while_the_device_goes(struct kunit *test)
 }
 
 static struct kunit_case preempt_fence_test_cases[] = {
-	KUNIT_CASE(freed_before_it_is_armed),
-	KUNIT_CASE(armed),
-	KUNIT_CASE(signaled_once_the_queue_is_suspended),
-	KUNIT_CASE(suspend_fails),
-	KUNIT_CASE(suspend_times_out),
-	KUNIT_CASE(queue_was_reset),
-	KUNIT_CASE(enabled_once),
-	KUNIT_CASE(queue_goes_with_the_signal),
-	KUNIT_CASE(dropped_before_it_is_signaled),
-	KUNIT_CASE(recognised_until_it_signals),
-	KUNIT_CASE(held_while_the_device_goes),
+	KUNIT_CASE(xe_preempt_test_freed_before_it_is_armed),
+	KUNIT_CASE(xe_preempt_test_armed),
+	KUNIT_CASE(xe_preempt_test_signaled_once_the_queue_is_suspended),
+	KUNIT_CASE(xe_preempt_test_suspend_fails),
+	KUNIT_CASE(xe_preempt_test_suspend_times_out),
+	KUNIT_CASE(xe_preempt_test_queue_was_reset),
+	KUNIT_CASE(xe_preempt_test_enabled_once),
+	KUNIT_CASE(xe_preempt_test_queue_goes_with_the_signal),
+	KUNIT_CASE(xe_preempt_test_dropped_before_it_is_signaled),
+	KUNIT_CASE(xe_preempt_test_recognised_until_it_signals),
+	KUNIT_CASE(xe_preempt_test_held_while_the_device_goes),
 	{}
 };
 

@@ -93,7 +93,7 @@ static void last_put(struct kunit *test, struct dma_fence *fence)
 	rcu_barrier();
 }
 
-static void first_in_its_own_memory(struct kunit *test)
+static void amdgpu_kfd_test_first_in_its_own_memory(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -113,7 +113,7 @@ static void first_in_its_own_memory(struct kunit *test)
 	last_put(test, next);
 }
 
-static void evicts_the_process(struct kunit *test)
+static void amdgpu_kfd_test_evicts_the_process(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -138,7 +138,7 @@ static void evicts_the_process(struct kunit *test)
 }
 
 /* The process is gone: there is nothing to be waited for. */
-static void finds_no_process_to_evict(struct kunit *test)
+static void amdgpu_kfd_test_finds_no_process_to_evict(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	int refs = mm_refs(t);
@@ -154,7 +154,7 @@ static void finds_no_process_to_evict(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mm_refs(t), refs);
 }
 
-static void evicts_nothing_once_signaled(struct kunit *test)
+static void amdgpu_kfd_test_evicts_nothing_once_signaled(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -167,7 +167,7 @@ static void evicts_nothing_once_signaled(struct kunit *test)
 }
 
 /* R7: before its end the fence is ours, afterwards it is nobody's. */
-static void of_this_mm_until_it_signals(struct kunit *test)
+static void amdgpu_kfd_test_of_this_mm_until_it_signals(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	struct dma_fence *fence = create_fence(test);
@@ -192,7 +192,7 @@ static void of_this_mm_until_it_signals(struct kunit *test)
 }
 
 /* VRAM of an SVM range may always be evicted. */
-static void of_no_mm_with_an_svm_bo(struct kunit *test)
+static void amdgpu_kfd_test_of_no_mm_with_an_svm_bo(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	struct amdgpu_amdkfd_fence *fence;
@@ -206,7 +206,7 @@ static void of_no_mm_with_an_svm_bo(struct kunit *test)
 }
 
 /* Who made the fence has the mm. */
-static void holds_no_mm(struct kunit *test)
+static void amdgpu_kfd_test_holds_no_mm(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	int refs = mm_refs(t);
@@ -225,7 +225,7 @@ static void holds_no_mm(struct kunit *test)
 }
 
 /* What is not an mm, and is freed when the fence has signaled. */
-static void held_while_the_mm_goes(struct kunit *test)
+static void amdgpu_kfd_test_held_while_the_mm_goes(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	struct amdgpu_amdkfd_fence *fence;
@@ -248,7 +248,7 @@ static void restore_nothing(struct work_struct *work)
 }
 
 /* The last VM of a process goes: the mm is dropped, once, and nobody waits any more. */
-static void signaled_when_the_process_ends(struct kunit *test)
+static void amdgpu_kfd_test_signaled_when_the_process_ends(struct kunit *test)
 {
 	struct kfd_test *t = test->priv;
 	int refs = mm_refs(t);
@@ -292,7 +292,7 @@ static void signaled_when_the_process_ends(struct kunit *test)
 }
 
 /* What amdgpu_sync_resv() takes of these is for moves, and only as long as they wait. */
-static void synced_to_by_moves(struct kunit *test)
+static void amdgpu_kfd_test_synced_to_by_moves(struct kunit *test)
 {
 	struct dma_fence *fence = create_fence(test);
 	struct amdgpu_sync sync;
@@ -325,7 +325,7 @@ static void synced_to_by_moves(struct kunit *test)
 }
 
 /* From a BO that is released: they are not waited for, others are. */
-static void removed_from_a_bo(struct kunit *test)
+static void amdgpu_kfd_test_removed_from_a_bo(struct kunit *test)
 {
 	struct dma_fence *fence = create_fence(test);
 	struct mock_issuer *issuer = mock_issuer_create(test, 0);
@@ -363,17 +363,17 @@ static void removed_from_a_bo(struct kunit *test)
 }
 
 static struct kunit_case kfd_fence_test_cases[] = {
-	KUNIT_CASE(first_in_its_own_memory),
-	KUNIT_CASE(evicts_the_process),
-	KUNIT_CASE(finds_no_process_to_evict),
-	KUNIT_CASE(evicts_nothing_once_signaled),
-	KUNIT_CASE(of_this_mm_until_it_signals),
-	KUNIT_CASE(of_no_mm_with_an_svm_bo),
-	KUNIT_CASE(holds_no_mm),
-	KUNIT_CASE(held_while_the_mm_goes),
-	KUNIT_CASE(signaled_when_the_process_ends),
-	KUNIT_CASE(synced_to_by_moves),
-	KUNIT_CASE(removed_from_a_bo),
+	KUNIT_CASE(amdgpu_kfd_test_first_in_its_own_memory),
+	KUNIT_CASE(amdgpu_kfd_test_evicts_the_process),
+	KUNIT_CASE(amdgpu_kfd_test_finds_no_process_to_evict),
+	KUNIT_CASE(amdgpu_kfd_test_evicts_nothing_once_signaled),
+	KUNIT_CASE(amdgpu_kfd_test_of_this_mm_until_it_signals),
+	KUNIT_CASE(amdgpu_kfd_test_of_no_mm_with_an_svm_bo),
+	KUNIT_CASE(amdgpu_kfd_test_holds_no_mm),
+	KUNIT_CASE(amdgpu_kfd_test_held_while_the_mm_goes),
+	KUNIT_CASE(amdgpu_kfd_test_signaled_when_the_process_ends),
+	KUNIT_CASE(amdgpu_kfd_test_synced_to_by_moves),
+	KUNIT_CASE(amdgpu_kfd_test_removed_from_a_bo),
 	{}
 };
 

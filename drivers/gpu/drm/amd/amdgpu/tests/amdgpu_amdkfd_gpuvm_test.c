@@ -95,7 +95,7 @@ static int process_test_init(struct kunit *test)
 	struct process_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	t->mock = amdgpu_mock_create(test);
 	amdgpu_mock_add_memory(t->mock);
 	t->mm = mm_alloc();
 	KUNIT_ASSERT_NOT_NULL(test, t->mm);
@@ -176,7 +176,7 @@ static bool only_signaled_in(struct amdgpu_bo *bo)
 	return dma_resv_test_signaled(bo->tbo.base.resv, DMA_RESV_USAGE_BOOKKEEP);
 }
 
-static void acquired_with_the_first_vm(struct kunit *test)
+static void amdgpu_process_test_acquired_with_the_first_vm(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	int refs = mm_refs(test);
@@ -214,7 +214,7 @@ static int acquire_thread(void *data)
 }
 
 /* R11: opening a BO finds the process, and takes its fence, before that has failed. */
-static void seen_before_the_vm_could_not_be_acquired(struct kunit *test)
+static void amdgpu_process_test_seen_before_the_vm_could_not_be_acquired(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	struct amdgpu_device *adev = t->mock->adev;
@@ -256,7 +256,7 @@ static struct amdgpu_amdkfd_fence *no_memory(u64 context, struct mm_struct *mm,
 	return NULL;
 }
 
-static void acquired_without_memory(struct kunit *test)
+static void amdgpu_process_test_acquired_without_memory(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	int refs = mm_refs(test);
@@ -279,7 +279,7 @@ static void *alloc_gws(struct kunit *test)
 }
 
 /* R7: by its context, be it signaled or not; others stay. */
-static void removed_from_a_bo_of_the_process(struct kunit *test)
+static void amdgpu_process_test_removed_from_a_bo_of_the_process(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	struct mock_issuer *issuer = mock_issuer_create(test, 0);
@@ -318,7 +318,7 @@ static void removed_from_a_bo_of_the_process(struct kunit *test)
 }
 
 /* The queues of the process have been stopped, its BOs moved, and are back. */
-static void restored_with_a_new_fence(struct kunit *test)
+static void amdgpu_process_test_restored_with_a_new_fence(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	struct dma_fence *old = acquire_first(test), *fence;
@@ -356,7 +356,7 @@ static void restored_with_a_new_fence(struct kunit *test)
 }
 
 /* After a reset or a suspend nothing has been evicted. */
-static void restored_with_the_same_fence(struct kunit *test)
+static void amdgpu_process_test_restored_with_the_same_fence(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	struct dma_fence *fence = acquire_first(test);
@@ -376,7 +376,7 @@ static void restored_with_the_same_fence(struct kunit *test)
 }
 
 /* It is tried again later. */
-static void restored_without_memory(struct kunit *test)
+static void amdgpu_process_test_restored_without_memory(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	struct dma_fence *fence = acquire_first(test);
@@ -410,7 +410,7 @@ static struct amdgpu_bo *create_vram(struct kunit *test)
 }
 
 /* R7: a process does not evict its own BOs as long as its queues may run. */
-static void evictable_by_whom(struct kunit *test)
+static void amdgpu_process_test_evictable_by_whom(struct kunit *test)
 {
 	struct process_test *t = test->priv;
 	const struct ttm_device_funcs *funcs = t->mock->adev->mman.bdev.funcs;
@@ -443,14 +443,14 @@ static void evictable_by_whom(struct kunit *test)
 }
 
 static struct kunit_case process_test_cases[] = {
-	KUNIT_CASE(acquired_with_the_first_vm),
-	KUNIT_CASE(seen_before_the_vm_could_not_be_acquired),
-	KUNIT_CASE(acquired_without_memory),
-	KUNIT_CASE(removed_from_a_bo_of_the_process),
-	KUNIT_CASE(restored_with_a_new_fence),
-	KUNIT_CASE(restored_with_the_same_fence),
-	KUNIT_CASE(restored_without_memory),
-	KUNIT_CASE(evictable_by_whom),
+	KUNIT_CASE(amdgpu_process_test_acquired_with_the_first_vm),
+	KUNIT_CASE(amdgpu_process_test_seen_before_the_vm_could_not_be_acquired),
+	KUNIT_CASE(amdgpu_process_test_acquired_without_memory),
+	KUNIT_CASE(amdgpu_process_test_removed_from_a_bo_of_the_process),
+	KUNIT_CASE(amdgpu_process_test_restored_with_a_new_fence),
+	KUNIT_CASE(amdgpu_process_test_restored_with_the_same_fence),
+	KUNIT_CASE(amdgpu_process_test_restored_without_memory),
+	KUNIT_CASE(amdgpu_process_test_evictable_by_whom),
 	{}
 };
 

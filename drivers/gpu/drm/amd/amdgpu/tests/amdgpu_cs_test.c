@@ -5,9 +5,9 @@
 
 #include "amdgpu_mock.h"
 
-static void gang_with_a_full_leader(struct kunit *test)
+static void amdgpu_cs_test_gang_with_a_full_leader(struct kunit *test)
 {
-	struct amdgpu_mock *mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	struct amdgpu_mock *mock = amdgpu_mock_create(test);
 	struct amdgpu_cs_parser *p = kunit_kzalloc(test, sizeof(*p), GFP_KERNEL);
 	struct amdgpu_fpriv *fpriv = kunit_kzalloc(test, sizeof(*fpriv), GFP_KERNEL);
 	struct drm_file *file = kunit_kzalloc(test, sizeof(*file), GFP_KERNEL);
@@ -48,7 +48,7 @@ static void gang_with_a_full_leader(struct kunit *test)
 }
 
 static struct kunit_case cs_test_cases[] = {
-	KUNIT_CASE(gang_with_a_full_leader),
+	KUNIT_CASE(amdgpu_cs_test_gang_with_a_full_leader),
 	{}
 };
 

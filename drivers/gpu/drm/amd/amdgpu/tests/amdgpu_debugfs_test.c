@@ -35,7 +35,7 @@ static int preempt_test_init(struct kunit *test)
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	t->mock = amdgpu_mock_create(test);
 	sched = &t->mock->ring->sched;
 	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->entity, DRM_SCHED_PRIORITY_NORMAL,
 						       &sched, 1, NULL));
@@ -71,7 +71,7 @@ static int preempt(struct kunit *test)
  * A fence without a job, which nobody emits anew. A job would be run with the list
  * of jobs locked, and may sleep.
  */
-static void taken_off_by_a_preemption(struct kunit *test)
+static void amdgpu_preempt_test_taken_off_by_a_preemption(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
@@ -86,7 +86,7 @@ static void taken_off_by_a_preemption(struct kunit *test)
 }
 
 /* It is done by the time of the preemption. */
-static void nothing_to_preempt(struct kunit *test)
+static void amdgpu_preempt_test_nothing_to_preempt(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
@@ -101,7 +101,7 @@ static void nothing_to_preempt(struct kunit *test)
 }
 
 /* The ring goes on with what it is at. */
-static void preemption_fails(struct kunit *test)
+static void amdgpu_preempt_test_preemption_fails(struct kunit *test)
 {
 	struct preempt_test *t = test->priv;
 	struct dma_fence *finished = run_job(test);
@@ -120,9 +120,9 @@ static void preemption_fails(struct kunit *test)
 }
 
 static struct kunit_case preempt_test_cases[] = {
-	KUNIT_CASE(taken_off_by_a_preemption),
-	KUNIT_CASE(nothing_to_preempt),
-	KUNIT_CASE(preemption_fails),
+	KUNIT_CASE(amdgpu_preempt_test_taken_off_by_a_preemption),
+	KUNIT_CASE(amdgpu_preempt_test_nothing_to_preempt),
+	KUNIT_CASE(amdgpu_preempt_test_preemption_fails),
 	{}
 };
 

@@ -18,7 +18,7 @@
 
 static int fence_test_init(struct kunit *test)
 {
-	struct amdgpu_mock *mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	struct amdgpu_mock *mock = amdgpu_mock_create(test);
 
 	KUNIT_ASSERT_EQ(test, mock->ring->fence_drv.num_fences_mask, SLOTS - 1);
 	test->priv = mock;
@@ -44,7 +44,7 @@ static void expect_signaled(struct kunit *test, struct dma_fence **fences, int n
 				    "fence %d of %d, of which %d have signaled", i, n, first);
 }
 
-static void first_in_its_own_memory(struct kunit *test)
+static void amdgpu_fence_test_first_in_its_own_memory(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fence = amdgpu_mock_emit(mock);
@@ -59,7 +59,7 @@ static void first_in_its_own_memory(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void emitted(struct kunit *test)
+static void amdgpu_fence_test_emitted(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_ring *ring = mock->ring;
@@ -90,7 +90,7 @@ static void emitted(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void signaled_by_interrupt(struct kunit *test)
+static void amdgpu_fence_test_signaled_by_interrupt(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fence = amdgpu_mock_emit(mock);
@@ -111,7 +111,7 @@ static void signaled_by_interrupt(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void dropped_before_it_is_signaled(struct kunit *test)
+static void amdgpu_fence_test_dropped_before_it_is_signaled(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fence = amdgpu_mock_emit(mock);
@@ -124,7 +124,7 @@ static void dropped_before_it_is_signaled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&cb.count), 1);
 }
 
-static void all_up_to_the_seqno(struct kunit *test)
+static void amdgpu_fence_test_all_up_to_the_seqno(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[SLOTS];
@@ -140,7 +140,7 @@ static void all_up_to_the_seqno(struct kunit *test)
 	put_fences(test, fences, SLOTS);
 }
 
-static void array_wraps_around(struct kunit *test)
+static void amdgpu_fence_test_array_wraps_around(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[5 * SLOTS];
@@ -161,7 +161,7 @@ static void array_wraps_around(struct kunit *test)
 	put_fences(test, fences, ARRAY_SIZE(fences));
 }
 
-static void seqno_wraps_around(struct kunit *test)
+static void amdgpu_fence_test_seqno_wraps_around(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_fence_driver *drv = &mock->ring->fence_drv;
@@ -185,7 +185,7 @@ static void seqno_wraps_around(struct kunit *test)
 }
 
 /* The slot is taken: wait for who has it, of which the fallback timer hears. */
-static void emission_waits_for_its_slot(struct kunit *test)
+static void amdgpu_fence_test_emission_waits_for_its_slot(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[SLOTS + 1];
@@ -201,7 +201,7 @@ static void emission_waits_for_its_slot(struct kunit *test)
 	put_fences(test, fences, SLOTS + 1);
 }
 
-static void fallback_timer(struct kunit *test)
+static void amdgpu_fence_test_fallback_timer(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct timer_list *timer = &mock->ring->fence_drv.fallback_timer;
@@ -218,7 +218,7 @@ static void fallback_timer(struct kunit *test)
 }
 
 /* As long as there is something to be done, even if nobody asks for it. */
-static void fallback_timer_goes_on(struct kunit *test)
+static void amdgpu_fence_test_fallback_timer_goes_on(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct timer_list *timer = &mock->ring->fence_drv.fallback_timer;
@@ -236,7 +236,7 @@ static void fallback_timer_goes_on(struct kunit *test)
 	put_fences(test, fences, 2);
 }
 
-static void polled(struct kunit *test)
+static void amdgpu_fence_test_polled(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_ring *ring = mock->ring;
@@ -257,7 +257,7 @@ static void polled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, amdgpu_fence_emit_polling(ring, &seq, 100), -ETIMEDOUT);
 }
 
-static void polled_in_between(struct kunit *test)
+static void amdgpu_fence_test_polled_in_between(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[2];
@@ -278,7 +278,7 @@ static void polled_in_between(struct kunit *test)
 	put_fences(test, fences, 2);
 }
 
-static void wait_for_the_last(struct kunit *test)
+static void amdgpu_fence_test_wait_for_the_last(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[2];
@@ -293,7 +293,7 @@ static void wait_for_the_last(struct kunit *test)
 	put_fences(test, fences, 2);
 }
 
-static void start_timestamp(struct kunit *test)
+static void amdgpu_fence_test_start_timestamp(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_ring *ring = mock->ring;
@@ -314,7 +314,7 @@ static void start_timestamp(struct kunit *test)
 }
 
 /* R7: it is still on the ring, but as good as anybody's. */
-static void signaled_by_somebody_else(struct kunit *test)
+static void amdgpu_fence_test_signaled_by_somebody_else(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_ring *ring = mock->ring;
@@ -337,7 +337,7 @@ static void signaled_by_somebody_else(struct kunit *test)
 	put_fences(test, fences, 2);
 }
 
-static void error_set(struct kunit *test)
+static void amdgpu_fence_test_error_set(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[3];
@@ -357,7 +357,7 @@ static void error_set(struct kunit *test)
 	put_fences(test, fences, 3);
 }
 
-static void completion_forced(struct kunit *test)
+static void amdgpu_fence_test_completion_forced(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct mock_cb cb = {};
@@ -403,7 +403,7 @@ static void raise_interrupt(struct amdgpu_mock *mock)
 	KUNIT_EXPECT_EQ(mock->test, generic_handle_irq_safe(mock->adev->irq.irq), 0);
 }
 
-static void interrupts_stopped_and_started(struct kunit *test)
+static void amdgpu_fence_test_interrupts_stopped_and_started(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct amdgpu_device *adev = mock->adev;
@@ -437,7 +437,7 @@ static void interrupts_stopped_and_started(struct kunit *test)
 	kunit_release_action(test, free_interrupt, mock);
 }
 
-static void suspended_and_resumed(struct kunit *test)
+static void amdgpu_fence_test_suspended_and_resumed(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	int enabled = atomic_read(&mock->irq_enabled);
@@ -467,7 +467,7 @@ static void suspended_and_resumed(struct kunit *test)
 }
 
 /* S0ix leaves the interrupts of what GFXOFF covers alone. */
-static void suspended_to_idle(struct kunit *test)
+static void amdgpu_fence_test_suspended_to_idle(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fence = amdgpu_mock_emit(mock);
@@ -486,7 +486,7 @@ static void suspended_to_idle(struct kunit *test)
 }
 
 /* Nobody will ever complete these. */
-static void held_while_the_device_is_pulled_out(struct kunit *test)
+static void amdgpu_fence_test_held_while_the_device_is_pulled_out(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fences[SLOTS], *other = NULL;
@@ -509,7 +509,7 @@ static void held_while_the_device_is_pulled_out(struct kunit *test)
 	rcu_barrier();
 }
 
-static void held_while_the_device_goes(struct kunit *test)
+static void amdgpu_fence_test_held_while_the_device_goes(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct mock_waiter *waiter;
@@ -530,7 +530,7 @@ static void held_while_the_device_goes(struct kunit *test)
 }
 
 /* Put into everything that holds fences, as long as they are pending. */
-static void used_from_before_to_after(struct kunit *test)
+static void amdgpu_fence_test_used_from_before_to_after(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *fence = amdgpu_mock_emit(mock);
@@ -555,7 +555,7 @@ static void used_from_before_to_after(struct kunit *test)
 }
 
 /* R11: what fences lead to is freed next. The schedulers' own wait does not count. */
-static void teardown_waits_for_a_grace_period(struct kunit *test)
+static void amdgpu_fence_test_teardown_waits_for_a_grace_period(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct rcu_gp_oldstate before;
@@ -571,7 +571,7 @@ static void teardown_waits_for_a_grace_period(struct kunit *test)
 }
 
 /* R11: emitted when nobody waits for the hardware any more. */
-static void left_on_the_ring_at_its_end(struct kunit *test)
+static void amdgpu_fence_test_left_on_the_ring_at_its_end(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	int before = amdgpu_mock_awake(mock);
@@ -645,7 +645,7 @@ static void stop_race(void *data)
 		kthread_stop(race->threads[--race->n]);
 }
 
-static void processed_and_looked_at_by_many(struct kunit *test)
+static void amdgpu_fence_test_processed_and_looked_at_by_many(struct kunit *test)
 {
 	struct amdgpu_mock *mock = test->priv;
 	struct dma_fence *last = NULL;
@@ -687,32 +687,32 @@ static void processed_and_looked_at_by_many(struct kunit *test)
 }
 
 static struct kunit_case fence_test_cases[] = {
-	KUNIT_CASE(first_in_its_own_memory),
-	KUNIT_CASE(emitted),
-	KUNIT_CASE(signaled_by_interrupt),
-	KUNIT_CASE(dropped_before_it_is_signaled),
-	KUNIT_CASE(all_up_to_the_seqno),
-	KUNIT_CASE(array_wraps_around),
-	KUNIT_CASE(seqno_wraps_around),
-	KUNIT_CASE(emission_waits_for_its_slot),
-	KUNIT_CASE(fallback_timer),
-	KUNIT_CASE(fallback_timer_goes_on),
-	KUNIT_CASE(polled),
-	KUNIT_CASE(polled_in_between),
-	KUNIT_CASE(wait_for_the_last),
-	KUNIT_CASE(start_timestamp),
-	KUNIT_CASE(signaled_by_somebody_else),
-	KUNIT_CASE(error_set),
-	KUNIT_CASE(completion_forced),
-	KUNIT_CASE(interrupts_stopped_and_started),
-	KUNIT_CASE(suspended_and_resumed),
-	KUNIT_CASE(suspended_to_idle),
-	KUNIT_CASE(held_while_the_device_is_pulled_out),
-	KUNIT_CASE(held_while_the_device_goes),
-	KUNIT_CASE(used_from_before_to_after),
-	KUNIT_CASE(teardown_waits_for_a_grace_period),
-	KUNIT_CASE(left_on_the_ring_at_its_end),
-	KUNIT_CASE(processed_and_looked_at_by_many),
+	KUNIT_CASE(amdgpu_fence_test_first_in_its_own_memory),
+	KUNIT_CASE(amdgpu_fence_test_emitted),
+	KUNIT_CASE(amdgpu_fence_test_signaled_by_interrupt),
+	KUNIT_CASE(amdgpu_fence_test_dropped_before_it_is_signaled),
+	KUNIT_CASE(amdgpu_fence_test_all_up_to_the_seqno),
+	KUNIT_CASE(amdgpu_fence_test_array_wraps_around),
+	KUNIT_CASE(amdgpu_fence_test_seqno_wraps_around),
+	KUNIT_CASE(amdgpu_fence_test_emission_waits_for_its_slot),
+	KUNIT_CASE(amdgpu_fence_test_fallback_timer),
+	KUNIT_CASE(amdgpu_fence_test_fallback_timer_goes_on),
+	KUNIT_CASE(amdgpu_fence_test_polled),
+	KUNIT_CASE(amdgpu_fence_test_polled_in_between),
+	KUNIT_CASE(amdgpu_fence_test_wait_for_the_last),
+	KUNIT_CASE(amdgpu_fence_test_start_timestamp),
+	KUNIT_CASE(amdgpu_fence_test_signaled_by_somebody_else),
+	KUNIT_CASE(amdgpu_fence_test_error_set),
+	KUNIT_CASE(amdgpu_fence_test_completion_forced),
+	KUNIT_CASE(amdgpu_fence_test_interrupts_stopped_and_started),
+	KUNIT_CASE(amdgpu_fence_test_suspended_and_resumed),
+	KUNIT_CASE(amdgpu_fence_test_suspended_to_idle),
+	KUNIT_CASE(amdgpu_fence_test_held_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_fence_test_held_while_the_device_goes),
+	KUNIT_CASE(amdgpu_fence_test_used_from_before_to_after),
+	KUNIT_CASE(amdgpu_fence_test_teardown_waits_for_a_grace_period),
+	KUNIT_CASE(amdgpu_fence_test_left_on_the_ring_at_its_end),
+	KUNIT_CASE(amdgpu_fence_test_processed_and_looked_at_by_many),
 	{}
 };
 

@@ -13,9 +13,6 @@
 
 #include "amdgpu_mock.h"
 
-/* What all but those that hang have for a timeout. */
-#define NEVER	MAX_SCHEDULE_TIMEOUT
-
 /**
  * struct job_test - a device and who submits jobs to it
  * @test: the running test
@@ -74,7 +71,7 @@ static void job_test_entity_destroy(void *data)
 	job_test_wait_for_the_end(t->mock->other);
 }
 
-static struct job_test *job_test_create(struct kunit *test, long timeout)
+static int job_test_init(struct kunit *test)
 {
 	struct job_test *t;
 
@@ -83,14 +80,15 @@ static struct job_test *job_test_create(struct kunit *test, long timeout)
 	t->test = test;
 	init_completion(&t->go);
 	init_completion(&t->removed);
-	t->mock = amdgpu_mock_create(test, timeout);
+	t->mock = amdgpu_mock_create(test);
 	t->mock->priv = t;
 	job_test_entity_init(t, &t->entity, t->mock->ring);
 	job_test_entity_init(t, &t->other, t->mock->ring);
 	job_test_entity_init(t, &t->elsewhere, t->mock->other);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, job_test_entity_destroy, t));
 
-	return t;
+	test->priv = t;
+	return 0;
 }
 
 static void job_test_unload(struct job_test *t)
@@ -191,9 +189,9 @@ static void use_job_fences(struct kunit *test, struct job_fences *f, int finishe
 	put_job_fences(test, f);
 }
 
-static void submitted(struct kunit *test)
+static void amdgpu_job_test_submitted(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct job_fences f;
 
 	run_job(t, &f);
@@ -210,9 +208,9 @@ static void submitted(struct kunit *test)
 	use_job_fences(test, &f, 1, 1);
 }
 
-static void one_after_the_other(struct kunit *test)
+static void amdgpu_job_test_one_after_the_other(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct job_fences f[10];
 
 	for (int i = 0; i < ARRAY_SIZE(f); i++)
@@ -228,9 +226,9 @@ static void one_after_the_other(struct kunit *test)
 }
 
 /* R10: in memory of its own, with its own lock, without a release. */
-static void fence_stands_on_its_own(struct kunit *test)
+static void amdgpu_job_test_fence_stands_on_its_own(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_job *job = create_job(t, NULL);
 	const struct dma_fence_ops *ops;
 	struct dma_fence *fence;
@@ -254,9 +252,9 @@ static void fence_stands_on_its_own(struct kunit *test)
 	dma_fence_put(fence);
 }
 
-static void never_submitted(struct kunit *test)
+static void amdgpu_job_test_never_submitted(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 
 	amdgpu_job_free(create_job(t, NULL));
 	amdgpu_job_free(create_job(t, &t->entity));
@@ -264,9 +262,9 @@ static void never_submitted(struct kunit *test)
 }
 
 /* As many IBs as in an array, wherever they are. */
-static void has_as_many_ibs_as_wanted(struct kunit *test)
+static void amdgpu_job_test_has_as_many_ibs_as_wanted(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_job *job = NULL;
 
 	for (unsigned int n = 1; n <= 8; n++) {
@@ -293,9 +291,9 @@ static void has_as_many_ibs_as_wanted(struct kunit *test)
 }
 
 /* An entity without a run queue: there is no job then. */
-static void not_initialized(struct kunit *test)
+static void amdgpu_job_test_not_initialized(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct drm_sched_entity entity = {};
 	struct amdgpu_job *job = NULL;
 
@@ -334,9 +332,9 @@ static void free_job_of_gang(struct job_test *t, struct amdgpu_job *job)
 }
 
 /* Its members, and only those, hold the fence of the leader, until they are freed. */
-static void freed_with_its_gang(struct kunit *test)
+static void amdgpu_job_test_freed_with_its_gang(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct gang gang;
 
 	create_gang(t, &gang);
@@ -358,9 +356,9 @@ static void freed_with_its_gang(struct kunit *test)
 	amdgpu_mock_last_put(test, gang.scheduled);
 }
 
-static void submitted_directly(struct kunit *test)
+static void amdgpu_job_test_submitted_directly(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_job *job = create_job(t, NULL);
 	struct dma_fence *fence = NULL;
 
@@ -379,9 +377,9 @@ static void submitted_directly(struct kunit *test)
 }
 
 /* The job has the scheduler of the first ring wherever it goes, its fence has not. */
-static void submitted_directly_to_another_ring(struct kunit *test)
+static void amdgpu_job_test_submitted_directly_to_another_ring(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_ring *kiq = t->mock->kiq;
 	struct dma_fence *fence = NULL;
 
@@ -396,9 +394,9 @@ static void submitted_directly_to_another_ring(struct kunit *test)
 }
 
 /* The last reference is the ring's, or that of the IB's memory. */
-static void submitted_directly_and_forgotten(struct kunit *test)
+static void amdgpu_job_test_submitted_directly_and_forgotten(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 
 	for (int i = 0; i < 40; i++) {
 		struct amdgpu_job *job = create_job(t, NULL);
@@ -414,9 +412,9 @@ static void submitted_directly_and_forgotten(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mock->ibs), 40);
 }
 
-static void direct_submission_fails(struct kunit *test)
+static void amdgpu_job_test_direct_submission_fails(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_job *job = create_job(t, NULL);
 	struct dma_fence *fence = NULL;
 
@@ -428,9 +426,9 @@ static void direct_submission_fails(struct kunit *test)
 	t->mock->ring->sched.ready = true;
 }
 
-static void error_set(struct kunit *test)
+static void amdgpu_job_test_error_set(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct job_fences f;
 
 	run_job(t, &f);
@@ -440,9 +438,9 @@ static void error_set(struct kunit *test)
 }
 
 /* R7: that somebody else signals the fence of a job is the end of the job. */
-static void signaled_by_somebody_else(struct kunit *test)
+static void amdgpu_job_test_signaled_by_somebody_else(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct job_fences f;
 
 	run_job(t, &f);
@@ -455,9 +453,9 @@ static void signaled_by_somebody_else(struct kunit *test)
 	use_job_fences(test, &f, 1, 1);
 }
 
-static void recovered_softly(struct kunit *test)
+static void amdgpu_job_test_recovered_softly(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_ring *ring = t->mock->ring;
 	struct job_fences f;
 
@@ -474,11 +472,12 @@ static void recovered_softly(struct kunit *test)
 	use_job_fences(test, &f, -ENODATA, -ENODATA);
 }
 
-static void timed_out_and_recovered_softly(struct kunit *test)
+static void amdgpu_job_test_timed_out_and_recovered_softly(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, HZ / 5);
+	struct job_test *t = test->priv;
 	struct job_fences f;
 
+	t->mock->ring->sched.timeout = HZ / 5;
 	t->mock->on_soft_recovery = amdgpu_mock_complete_all;
 	run_job(t, &f);
 	mock_wait_fence(test, f.finished);
@@ -492,13 +491,14 @@ static void timed_out_and_recovered_softly(struct kunit *test)
 }
 
 /* The ring is reset: what hung gets -ETIME, the others are cancelled. */
-static void timed_out_and_reset(struct kunit *test)
+static void amdgpu_job_test_timed_out_and_reset(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, HZ / 5);
+	struct job_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *direct = NULL;
 	struct job_fences f[2];
 
+	t->mock->ring->sched.timeout = HZ / 5;
 	run_job(t, &f[0]);
 	run_job(t, &f[1]);
 	mock_wait_fence(test, f[0].finished);
@@ -526,9 +526,9 @@ static void timed_out_and_reset(struct kunit *test)
  * As amdgpu_device_pre_asic_reset() does it for a job that hung. R11: nobody waits
  * for ever for what has been on the ring.
  */
-static void cleared_by_a_reset(struct kunit *test)
+static void amdgpu_job_test_cleared_by_a_reset(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_ring *ring = t->mock->ring;
 	struct dma_fence *direct = NULL, *other;
 	int before = amdgpu_mock_awake(t->mock);
@@ -578,9 +578,9 @@ static void stop_processing(void *thread)
 }
 
 /* By two: the other one is what the interrupt or the fallback timer does. */
-static void cleared_while_processed(struct kunit *test)
+static void amdgpu_job_test_cleared_while_processed(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_ring *ring = t->mock->ring;
 	int before = amdgpu_mock_awake(t->mock);
 	struct task_struct *thread;
@@ -609,9 +609,9 @@ static void cleared_while_processed(struct kunit *test)
  * A job that was preempted is run a second time, as amdgpu_ib_preempt_job_recovery()
  * does it. It keeps its fence, which has not signaled, but for the seqno.
  */
-static void run_again(struct kunit *test)
+static void amdgpu_job_test_run_again(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_ring *ring = t->mock->ring;
 	struct amdgpu_job *job = create_job(t, &t->entity);
 	struct dma_fence *fence, *again;
@@ -652,9 +652,9 @@ static void run_again(struct kunit *test)
 }
 
 /* A job is cancelled before it is run: there is no hardware fence, and it is freed. */
-static void skipped_as_the_vram_is_lost(struct kunit *test)
+static void amdgpu_job_test_skipped_as_the_vram_is_lost(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_job *job = create_job(t, &t->entity);
 	struct dma_fence *finished;
 
@@ -666,9 +666,9 @@ static void skipped_as_the_vram_is_lost(struct kunit *test)
 	dma_fence_put(finished);
 }
 
-static void held_while_the_device_goes(struct kunit *test)
+static void amdgpu_job_test_held_while_the_device_goes(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct dma_fence *direct = NULL;
 	struct job_fences f[3];
 
@@ -731,9 +731,9 @@ static void pull_out(struct job_test *t)
 }
 
 /* With a job on the ring that nobody completes. */
-static void held_while_the_device_is_pulled_out(struct kunit *test)
+static void amdgpu_job_test_held_while_the_device_is_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *direct = NULL;
 	struct job_fences f;
@@ -756,9 +756,9 @@ static void held_while_the_device_is_pulled_out(struct kunit *test)
  * R11: with more in the queues than there is room for on the ring. What is
  * completed makes room, but nobody would complete what is run next.
  */
-static void queued_while_the_device_is_pulled_out(struct kunit *test)
+static void amdgpu_job_test_queued_while_the_device_is_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct job_fences f[4];
 
 	run_job(t, &f[0]);
@@ -787,9 +787,9 @@ static void queued_while_the_device_is_pulled_out(struct kunit *test)
 }
 
 /* R11: it waits for room on the ring, and so for the completion of the others. */
-static void run_while_the_device_is_pulled_out(struct kunit *test)
+static void amdgpu_job_test_run_while_the_device_is_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *fences[4];
 	struct job_fences f;
@@ -821,9 +821,9 @@ static void run_while_the_device_is_pulled_out(struct kunit *test)
  * R11: the same, with a fence of a VM flush in front of the job's, which is what
  * waits for room.
  */
-static void flushes_its_vm_while_the_device_is_pulled_out(struct kunit *test)
+static void amdgpu_job_test_flushes_its_vm_while_the_device_is_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_vmid *id = &t->mock->adev->vm_manager.id_mgr[0].ids[0];
 	struct amdgpu_job *job = create_job(t, &t->entity);
 	int before = amdgpu_mock_awake(t->mock);
@@ -866,9 +866,10 @@ static void wait_for_the_other_ring(struct amdgpu_mock *mock, struct amdgpu_ring
 }
 
 /* R11: what is torn down first is being waited for by what is torn down next. */
-static void waits_for_another_ring_while_the_device_is_pulled_out(struct kunit *test)
+static void
+amdgpu_job_test_waits_for_another_ring_while_the_device_is_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *other = NULL;
 	struct job_fences f;
@@ -912,9 +913,9 @@ static void be_late_or_wait_for_it(struct amdgpu_mock *mock, struct amdgpu_ring 
 }
 
 /* R11: nobody looks at the rings any more when these are emitted. */
-static void emitted_after_the_device_was_pulled_out(struct kunit *test)
+static void amdgpu_job_test_emitted_after_the_device_was_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
 	struct job_fences f[2];
 
@@ -955,9 +956,9 @@ static void halt_before_it_is_emitted(struct amdgpu_mock *mock, struct amdgpu_ri
 }
 
 /* R11, R12: who halts the device can't wait for the scheduler whose job it is running. */
-static void halts_the_device(struct kunit *test)
+static void amdgpu_job_test_halts_the_device(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_device *adev = t->mock->adev;
 	int before = amdgpu_mock_awake(t->mock);
 	struct dma_fence *other = NULL;
@@ -1006,9 +1007,9 @@ static void halts_the_device(struct kunit *test)
 }
 
 /* A reset has stopped the scheduler, and looks at its jobs: they are to stay. */
-static void reset_while_the_device_is_pulled_out(struct kunit *test)
+static void amdgpu_job_test_reset_while_the_device_is_pulled_out(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct amdgpu_ring *ring = t->mock->ring;
 	int before = amdgpu_mock_awake(t->mock);
 	struct job_fences f[3];
@@ -1058,9 +1059,9 @@ static int wait_for_running_jobs(void *data)
 }
 
 /* R11: what it writes to is unmapped next. */
-static void removal_waits_for_a_job_that_is_run(struct kunit *test)
+static void amdgpu_job_test_removal_waits_for_a_job_that_is_run(struct kunit *test)
 {
-	struct job_test *t = job_test_create(test, NEVER);
+	struct job_test *t = test->priv;
 	struct task_struct *thread;
 	struct job_fences f;
 
@@ -1083,42 +1084,43 @@ static void removal_waits_for_a_job_that_is_run(struct kunit *test)
 }
 
 static struct kunit_case job_test_cases[] = {
-	KUNIT_CASE(submitted),
-	KUNIT_CASE(one_after_the_other),
-	KUNIT_CASE(fence_stands_on_its_own),
-	KUNIT_CASE(never_submitted),
-	KUNIT_CASE(has_as_many_ibs_as_wanted),
-	KUNIT_CASE(not_initialized),
-	KUNIT_CASE(freed_with_its_gang),
-	KUNIT_CASE(submitted_directly),
-	KUNIT_CASE(submitted_directly_to_another_ring),
-	KUNIT_CASE(submitted_directly_and_forgotten),
-	KUNIT_CASE(direct_submission_fails),
-	KUNIT_CASE(error_set),
-	KUNIT_CASE(signaled_by_somebody_else),
-	KUNIT_CASE(recovered_softly),
-	KUNIT_CASE(timed_out_and_recovered_softly),
-	KUNIT_CASE(timed_out_and_reset),
-	KUNIT_CASE(cleared_by_a_reset),
-	KUNIT_CASE(cleared_while_processed),
-	KUNIT_CASE(run_again),
-	KUNIT_CASE(skipped_as_the_vram_is_lost),
-	KUNIT_CASE(held_while_the_device_goes),
-	KUNIT_CASE(held_while_the_device_is_pulled_out),
-	KUNIT_CASE(queued_while_the_device_is_pulled_out),
-	KUNIT_CASE(run_while_the_device_is_pulled_out),
-	KUNIT_CASE(flushes_its_vm_while_the_device_is_pulled_out),
-	KUNIT_CASE(waits_for_another_ring_while_the_device_is_pulled_out),
-	KUNIT_CASE(emitted_after_the_device_was_pulled_out),
-	KUNIT_CASE(halts_the_device),
-	KUNIT_CASE(reset_while_the_device_is_pulled_out),
-	KUNIT_CASE(removal_waits_for_a_job_that_is_run),
+	KUNIT_CASE(amdgpu_job_test_submitted),
+	KUNIT_CASE(amdgpu_job_test_one_after_the_other),
+	KUNIT_CASE(amdgpu_job_test_fence_stands_on_its_own),
+	KUNIT_CASE(amdgpu_job_test_never_submitted),
+	KUNIT_CASE(amdgpu_job_test_has_as_many_ibs_as_wanted),
+	KUNIT_CASE(amdgpu_job_test_not_initialized),
+	KUNIT_CASE(amdgpu_job_test_freed_with_its_gang),
+	KUNIT_CASE(amdgpu_job_test_submitted_directly),
+	KUNIT_CASE(amdgpu_job_test_submitted_directly_to_another_ring),
+	KUNIT_CASE(amdgpu_job_test_submitted_directly_and_forgotten),
+	KUNIT_CASE(amdgpu_job_test_direct_submission_fails),
+	KUNIT_CASE(amdgpu_job_test_error_set),
+	KUNIT_CASE(amdgpu_job_test_signaled_by_somebody_else),
+	KUNIT_CASE(amdgpu_job_test_recovered_softly),
+	KUNIT_CASE(amdgpu_job_test_timed_out_and_recovered_softly),
+	KUNIT_CASE(amdgpu_job_test_timed_out_and_reset),
+	KUNIT_CASE(amdgpu_job_test_cleared_by_a_reset),
+	KUNIT_CASE(amdgpu_job_test_cleared_while_processed),
+	KUNIT_CASE(amdgpu_job_test_run_again),
+	KUNIT_CASE(amdgpu_job_test_skipped_as_the_vram_is_lost),
+	KUNIT_CASE(amdgpu_job_test_held_while_the_device_goes),
+	KUNIT_CASE(amdgpu_job_test_held_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_queued_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_run_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_flushes_its_vm_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_waits_for_another_ring_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_emitted_after_the_device_was_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_halts_the_device),
+	KUNIT_CASE(amdgpu_job_test_reset_while_the_device_is_pulled_out),
+	KUNIT_CASE(amdgpu_job_test_removal_waits_for_a_job_that_is_run),
 	{}
 };
 
 static struct kunit_suite job_test_suite = {
 	.name = "amdgpu_job",
 	.test_cases = job_test_cases,
+	.init = job_test_init,
 };
 
 kunit_test_suite(job_test_suite);

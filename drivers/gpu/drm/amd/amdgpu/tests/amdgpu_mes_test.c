@@ -73,7 +73,7 @@ static int mes_test_init(struct kunit *test)
 	struct amdgpu_mes *mes;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	t->mock = amdgpu_mock_create(test);
 	amdgpu_mock_add_memory(t->mock);
 	adev = t->mock->adev;
 	adev->mqds[AMDGPU_RING_TYPE_SDMA].mqd_size = PAGE_SIZE;
@@ -117,7 +117,7 @@ static struct dma_fence *emit(struct kunit *test)
 	return fence;
 }
 
-static void held_while_the_ring_goes(struct kunit *test)
+static void amdgpu_mes_test_held_while_the_ring_goes(struct kunit *test)
 {
 	struct mes_test *t = test->priv;
 	int before = amdgpu_mock_awake(t->mock);
@@ -145,7 +145,7 @@ static void held_while_the_ring_goes(struct kunit *test)
 }
 
 /* R11: the ring is freed at the end of this. */
-static void removal_waits_for_a_grace_period(struct kunit *test)
+static void amdgpu_mes_test_removal_waits_for_a_grace_period(struct kunit *test)
 {
 	struct mes_test *t = test->priv;
 	struct rcu_gp_oldstate before;
@@ -156,8 +156,8 @@ static void removal_waits_for_a_grace_period(struct kunit *test)
 }
 
 static struct kunit_case mes_test_cases[] = {
-	KUNIT_CASE(held_while_the_ring_goes),
-	KUNIT_CASE(removal_waits_for_a_grace_period),
+	KUNIT_CASE(amdgpu_mes_test_held_while_the_ring_goes),
+	KUNIT_CASE(amdgpu_mes_test_removal_waits_for_a_grace_period),
 	{}
 };
 

@@ -184,13 +184,13 @@ static void mock_ring_create(struct amdgpu_mock *mock, struct amdgpu_ring *ring,
 	ring->sched.ready = true;
 }
 
-static void mock_sched_create(struct amdgpu_mock *mock, struct amdgpu_ring *ring, long timeout)
+static void mock_sched_create(struct amdgpu_mock *mock, struct amdgpu_ring *ring)
 {
 	struct drm_sched_init_args args = {
 		.ops = &amdgpu_sched_ops,
 		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
 		.credit_limit = ring->num_hw_submission,
-		.timeout = timeout,
+		.timeout = MAX_SCHEDULE_TIMEOUT,
 		.timeout_wq = mock->adev->reset_domain->wq,
 		.name = ring->name,
 		.dev = mock->dev,
@@ -269,11 +269,10 @@ static void amdgpu_mock_unload_action(void *data)
 /**
  * amdgpu_mock_create - create a device
  * @test: the running test
- * @timeout: of its jobs, in jiffies
  *
  * Return: The device, which the test may amdgpu_mock_unload(), else its end does.
  */
-struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout)
+struct amdgpu_mock *amdgpu_mock_create(struct kunit *test)
 {
 	struct amdgpu_device *adev;
 	struct amdgpu_mock *mock;
@@ -322,10 +321,10 @@ struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout)
 	/* The first to be torn down may wait for the second. */
 	mock->ring = &adev->sdma.instance[0].ring;
 	mock_ring_create(mock, mock->ring, &mock_sdma_funcs, "sdma0");
-	mock_sched_create(mock, mock->ring, timeout);
+	mock_sched_create(mock, mock->ring);
 	mock->other = &adev->sdma.instance[1].ring;
 	mock_ring_create(mock, mock->other, &mock_sdma_funcs, "sdma1");
-	mock_sched_create(mock, mock->other, timeout);
+	mock_sched_create(mock, mock->other);
 
 	mock->kiq = &adev->gfx.kiq[0].ring;
 	mock->kiq->no_scheduler = true;

@@ -80,7 +80,7 @@ struct amdgpu_mock {
 	struct device_dma_parameters dma_parms;
 };
 
-struct amdgpu_mock *amdgpu_mock_create(struct kunit *test, long timeout);
+struct amdgpu_mock *amdgpu_mock_create(struct kunit *test);
 void amdgpu_mock_unload(struct amdgpu_mock *mock);
 void amdgpu_mock_unplug(struct amdgpu_mock *mock);
 void amdgpu_mock_add_memory(struct amdgpu_mock *mock);

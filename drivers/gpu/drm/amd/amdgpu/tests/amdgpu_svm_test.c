@@ -21,6 +21,8 @@ struct svm_test {
 	struct kfd_process *process;
 	struct kfd_node *node;
 	struct svm_range *range;
+	/* what the mm has without any VRAM */
+	int refs;
 };
 
 static void svm_test_put_mm(void *data)
@@ -34,12 +36,17 @@ static void svm_test_put_mm(void *data)
 	mmput(t->mm);
 }
 
+static int mm_refs(struct svm_test *t)
+{
+	return atomic_read(&t->mm->mm_count);
+}
+
 static int svm_test_init(struct kunit *test)
 {
 	struct svm_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	t->mock = amdgpu_mock_create(test);
 	amdgpu_mock_add_memory(t->mock);
 	t->task = kunit_kzalloc(test, sizeof(*t->task), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t->task);
@@ -63,14 +70,10 @@ static int svm_test_init(struct kunit *test)
 	mutex_init(&t->range->lock);
 	mutex_init(&t->range->migrate_mutex);
 	INIT_LIST_HEAD(&t->range->svm_bo_list);
+	t->refs = mm_refs(t);
 
 	test->priv = t;
 	return 0;
-}
-
-static int mm_refs(struct svm_test *t)
-{
-	return atomic_read(&t->mm->mm_count);
 }
 
 /* Get VRAM for the range, and hold the fence of that. */
@@ -84,28 +87,27 @@ static struct dma_fence *create_vram(struct kunit *test)
 	return dma_fence_get(&t->range->svm_bo->eviction_fence->base);
 }
 
-static void expect_no_vram(struct kunit *test, int refs)
+static void expect_no_vram(struct kunit *test)
 {
 	struct svm_test *t = test->priv;
 
 	KUNIT_EXPECT_NULL(test, t->range->svm_bo);
-	KUNIT_EXPECT_EQ(test, mm_refs(t), refs);
+	KUNIT_EXPECT_EQ(test, mm_refs(t), t->refs);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->mm->mm_users), 1);
 }
 
 /* The range is migrated, or gone. The mm is dropped, once, and nobody waits any more. */
-static void signaled_with_the_vram(struct kunit *test)
+static void amdgpu_svm_test_signaled_with_the_vram(struct kunit *test)
 {
 	struct svm_test *t = test->priv;
-	int refs = mm_refs(t);
 	struct dma_fence *fence = create_vram(test);
 	struct dma_resv *resv = t->range->svm_bo->bo->tbo.base.resv;
 
 	KUNIT_EXPECT_FALSE(test, dma_resv_test_signaled(resv, DMA_RESV_USAGE_BOOKKEEP));
-	KUNIT_EXPECT_EQ(test, mm_refs(t), refs + 1);
+	KUNIT_EXPECT_EQ(test, mm_refs(t), t->refs + 1);
 	svm_range_vram_node_free(t->range);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(fence));
-	expect_no_vram(test, refs);
+	expect_no_vram(test);
 	amdgpu_mock_unload(t->mock);
 
 	amdgpu_mock_use(test, fence, 1);
@@ -114,10 +116,9 @@ static void signaled_with_the_vram(struct kunit *test)
 }
 
 /* TTM wants the VRAM: the worker migrates the range, which puts it, and signals. */
-static void evicted(struct kunit *test)
+static void amdgpu_svm_test_evicted(struct kunit *test)
 {
 	struct svm_test *t = test->priv;
-	int refs = mm_refs(t);
 	struct dma_fence *fence = create_vram(test);
 	struct svm_range_bo *svm_bo = t->range->svm_bo;
 	struct amdgpu_bo *bo = amdgpu_bo_ref(svm_bo->bo);
@@ -134,14 +135,14 @@ static void evicted(struct kunit *test)
 	/* which is the last but one thing that the worker does */
 	mock_wait_until(test, kref_read(&bo->tbo.base.refcount) == 1);
 	amdgpu_bo_unref(&bo);
-	expect_no_vram(test, refs);
+	expect_no_vram(test);
 
 	amdgpu_mock_use(test, fence, 1);
 	amdgpu_mock_last_put(test, fence);
 }
 
 /* The mm_struct stays for whom it says nothing more than that. */
-static void evicted_when_the_process_is_gone(struct kunit *test)
+static void amdgpu_svm_test_evicted_when_the_process_is_gone(struct kunit *test)
 {
 	struct svm_test *t = test->priv;
 	struct dma_fence *fence = create_vram(test);
@@ -159,14 +160,13 @@ static void evicted_when_the_process_is_gone(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void without_vram(struct kunit *test)
+static void amdgpu_svm_test_without_vram(struct kunit *test)
 {
 	struct svm_test *t = test->priv;
-	int refs = mm_refs(t);
 
 	t->range->npages = t->mock->adev->gmc.real_vram_size >> PAGE_SHIFT;
 	KUNIT_EXPECT_EQ(test, svm_range_vram_node_new(t->node, t->range, false), -ENOMEM);
-	expect_no_vram(test, refs);
+	expect_no_vram(test);
 }
 
 static struct amdgpu_amdkfd_fence *no_memory(u64 context, struct mm_struct *mm,
@@ -175,22 +175,21 @@ static struct amdgpu_amdkfd_fence *no_memory(u64 context, struct mm_struct *mm,
 	return NULL;
 }
 
-static void without_memory_for_its_fence(struct kunit *test)
+static void amdgpu_svm_test_without_memory_for_its_fence(struct kunit *test)
 {
 	struct svm_test *t = test->priv;
-	int refs = mm_refs(t);
 
 	kunit_activate_static_stub(test, amdgpu_amdkfd_fence_create, no_memory);
 	KUNIT_EXPECT_EQ(test, svm_range_vram_node_new(t->node, t->range, false), -ENOMEM);
-	expect_no_vram(test, refs);
+	expect_no_vram(test);
 }
 
 static struct kunit_case svm_test_cases[] = {
-	KUNIT_CASE(signaled_with_the_vram),
-	KUNIT_CASE(evicted),
-	KUNIT_CASE(evicted_when_the_process_is_gone),
-	KUNIT_CASE(without_vram),
-	KUNIT_CASE(without_memory_for_its_fence),
+	KUNIT_CASE(amdgpu_svm_test_signaled_with_the_vram),
+	KUNIT_CASE(amdgpu_svm_test_evicted),
+	KUNIT_CASE(amdgpu_svm_test_evicted_when_the_process_is_gone),
+	KUNIT_CASE(amdgpu_svm_test_without_vram),
+	KUNIT_CASE(amdgpu_svm_test_without_memory_for_its_fence),
 	{}
 };
 

@@ -31,7 +31,7 @@ static int sync_test_init(struct kunit *test)
 	struct drm_gpu_scheduler *sched;
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	t->mock = amdgpu_mock_create(test);
 	sched = &t->mock->ring->sched;
 	KUNIT_ASSERT_EQ(test, 0, drm_sched_entity_init(&t->entity, DRM_SCHED_PRIORITY_NORMAL,
 						       &sched, 1, NULL));
@@ -61,7 +61,7 @@ static void add_fence(struct kunit *test, struct dma_resv *resv, struct dma_fenc
 	dma_resv_unlock(resv);
 }
 
-static void not_pushed_to_a_full_job(struct kunit *test)
+static void amdgpu_sync_test_not_pushed_to_a_full_job(struct kunit *test)
 {
 	struct mock_issuer *issuer = mock_issuer_create(test, 0);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
@@ -81,7 +81,7 @@ static void not_pushed_to_a_full_job(struct kunit *test)
 }
 
 /* The one of a VM update, which waits for page tables that are being moved. */
-static void not_waited_for_by_a_full_job(struct kunit *test)
+static void amdgpu_sync_test_not_waited_for_by_a_full_job(struct kunit *test)
 {
 	struct mock_issuer *issuer = mock_issuer_create(test, 0);
 	struct dma_fence *fence = mock_fence_create(issuer, 1);
@@ -123,7 +123,7 @@ static bool synced_to(struct kunit *test, struct amdgpu_device *adev,
 }
 
 /* Owners are those of one device. */
-static void own_jobs_are_left_out(struct kunit *test)
+static void amdgpu_sync_test_own_jobs_are_left_out(struct kunit *test)
 {
 	struct sync_test *t = test->priv;
 	struct amdgpu_device *adev = t->mock->adev;
@@ -167,7 +167,7 @@ static const struct drm_sched_backend_ops foreign_sched_ops = {
  * The scheduler of another driver is not in a ring of amdgpu. Here it is in what
  * would pass for one of the same device, so that one can see who looks.
  */
-static void jobs_of_another_driver_are_synced_to(struct kunit *test)
+static void amdgpu_sync_test_jobs_of_another_driver_are_synced_to(struct kunit *test)
 {
 	const struct drm_sched_init_args args = {
 		.ops = &foreign_sched_ops,
@@ -209,10 +209,10 @@ static void jobs_of_another_driver_are_synced_to(struct kunit *test)
 }
 
 static struct kunit_case sync_test_cases[] = {
-	KUNIT_CASE(not_pushed_to_a_full_job),
-	KUNIT_CASE(not_waited_for_by_a_full_job),
-	KUNIT_CASE(own_jobs_are_left_out),
-	KUNIT_CASE(jobs_of_another_driver_are_synced_to),
+	KUNIT_CASE(amdgpu_sync_test_not_pushed_to_a_full_job),
+	KUNIT_CASE(amdgpu_sync_test_not_waited_for_by_a_full_job),
+	KUNIT_CASE(amdgpu_sync_test_own_jobs_are_left_out),
+	KUNIT_CASE(amdgpu_sync_test_jobs_of_another_driver_are_synced_to),
 	{}
 };
 

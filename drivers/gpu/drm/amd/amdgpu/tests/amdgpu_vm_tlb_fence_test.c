@@ -19,7 +19,7 @@ static int tlb_test_init(struct kunit *test)
 	struct tlb_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	t->mock = amdgpu_mock_create(test, MAX_SCHEDULE_TIMEOUT);
+	t->mock = amdgpu_mock_create(test);
 	t->vm = kunit_kzalloc(test, sizeof(*t->vm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, t->vm);
 	t->vm->pasid = PASID;
@@ -49,7 +49,7 @@ static int flushes(struct kunit *test)
 	return atomic_read(&t->mock->flushes);
 }
 
-static void first_in_its_own_memory(struct kunit *test)
+static void amdgpu_tlb_test_first_in_its_own_memory(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *dependency = amdgpu_mock_emit(t->mock);
@@ -70,7 +70,7 @@ static void first_in_its_own_memory(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void without_a_dependency(struct kunit *test)
+static void amdgpu_tlb_test_without_a_dependency(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *fence = flush(test, NULL);
@@ -82,7 +82,7 @@ static void without_a_dependency(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void after_its_dependency(struct kunit *test)
+static void amdgpu_tlb_test_after_its_dependency(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *dependency = dma_fence_get(amdgpu_mock_emit(t->mock));
@@ -103,7 +103,7 @@ static void after_its_dependency(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void after_a_dependency_that_failed(struct kunit *test)
+static void amdgpu_tlb_test_after_a_dependency_that_failed(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *fence = flush(test, amdgpu_mock_emit(t->mock));
@@ -116,7 +116,7 @@ static void after_a_dependency_that_failed(struct kunit *test)
 }
 
 /* One that nobody but the worker has. */
-static void dropped_before_it_is_signaled(struct kunit *test)
+static void amdgpu_tlb_test_dropped_before_it_is_signaled(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *fence = flush(test, amdgpu_mock_emit(t->mock));
@@ -130,7 +130,7 @@ static void dropped_before_it_is_signaled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flushes(test), 1);
 }
 
-static void by_the_kiq(struct kunit *test)
+static void amdgpu_tlb_test_by_the_kiq(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct amdgpu_ring *kiq = t->mock->kiq;
@@ -147,7 +147,7 @@ static void by_the_kiq(struct kunit *test)
 	amdgpu_mock_last_put(test, fence);
 }
 
-static void flush_fails(struct kunit *test)
+static void amdgpu_tlb_test_flush_fails(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct amdgpu_ring *kiq = t->mock->kiq;
@@ -169,7 +169,7 @@ static struct amdgpu_tlb_fence *no_memory(void)
 	return NULL;
 }
 
-static void without_memory(struct kunit *test)
+static void amdgpu_tlb_test_without_memory(struct kunit *test)
 {
 	struct dma_fence *fence;
 
@@ -181,7 +181,7 @@ static void without_memory(struct kunit *test)
 }
 
 /* It can't be done later then, but is not to be done earlier. */
-static void without_memory_after_its_dependency(struct kunit *test)
+static void amdgpu_tlb_test_without_memory_after_its_dependency(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *dependency = dma_fence_get(amdgpu_mock_emit(t->mock));
@@ -199,7 +199,7 @@ static void without_memory_after_its_dependency(struct kunit *test)
 	amdgpu_mock_last_put(test, dependency);
 }
 
-static void held_while_the_device_goes(struct kunit *test)
+static void amdgpu_tlb_test_held_while_the_device_goes(struct kunit *test)
 {
 	struct tlb_test *t = test->priv;
 	struct dma_fence *fences[2];
@@ -220,16 +220,16 @@ static void held_while_the_device_goes(struct kunit *test)
 }
 
 static struct kunit_case tlb_fence_test_cases[] = {
-	KUNIT_CASE(first_in_its_own_memory),
-	KUNIT_CASE(without_a_dependency),
-	KUNIT_CASE(after_its_dependency),
-	KUNIT_CASE(after_a_dependency_that_failed),
-	KUNIT_CASE(dropped_before_it_is_signaled),
-	KUNIT_CASE(by_the_kiq),
-	KUNIT_CASE(flush_fails),
-	KUNIT_CASE(without_memory),
-	KUNIT_CASE(without_memory_after_its_dependency),
-	KUNIT_CASE(held_while_the_device_goes),
+	KUNIT_CASE(amdgpu_tlb_test_first_in_its_own_memory),
+	KUNIT_CASE(amdgpu_tlb_test_without_a_dependency),
+	KUNIT_CASE(amdgpu_tlb_test_after_its_dependency),
+	KUNIT_CASE(amdgpu_tlb_test_after_a_dependency_that_failed),
+	KUNIT_CASE(amdgpu_tlb_test_dropped_before_it_is_signaled),
+	KUNIT_CASE(amdgpu_tlb_test_by_the_kiq),
+	KUNIT_CASE(amdgpu_tlb_test_flush_fails),
+	KUNIT_CASE(amdgpu_tlb_test_without_memory),
+	KUNIT_CASE(amdgpu_tlb_test_without_memory_after_its_dependency),
+	KUNIT_CASE(amdgpu_tlb_test_held_while_the_device_goes),
 	{}
 };
 
