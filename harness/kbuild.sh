@@ -31,6 +31,9 @@ allnoconfig() {
 	done
 }
 
+# The x86-64 kernels with KUnit, harness/kernels/kunit-NAME.config.
+smp_kernels='kasan kcsan preempt rt'
+
 # Kbuild's Kconfig keeps these from x86-64; their code compiles there all the same.
 force=(CONFIG_DRM_POWERVR=m CONFIG_DRM_VC4=m)
 

@@ -36,6 +36,14 @@ whole() {
 	{ grep '^#' "$B/tmp/runs"; grep -v '^#' "$B/tmp/runs" | sort; } >"$runs"
 	say "harness/runs has this run: commit it"
 }
+# whole_results TARGET [WORDS]: results, and the same for harness/runs.
+whole_results() {
+	local rc=0
+
+	results || rc=$?
+	whole "$1" "$passed passed, $failed failed, $skipped skipped${2:-}"
+	return $rc
+}
 
 # entries FILE: of a list of what may be, the lines for this kernel: what follows the first
 # column.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The init of harness/prove/unbind' initramfs.
+ * The init of harness/prove/unbind's initramfs.
  *
  * It gets fences from a driver through its uAPI and holds them by a sync file, a
  * syncobj or a dma-buf, takes the driver away (unbind, unload), then does
