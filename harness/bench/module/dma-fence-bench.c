@@ -1170,7 +1170,7 @@ static struct kunit_suite contention_suite = {
  * get_cycles().
  */
 #define RATE_BATCHES	16
-#define RATE_RESULTS	1024	/* with 64 the first use of memory counted for two percent */
+#define RATE_RESULTS	1024	/* with 64 the median was up to 2 % lower, by hand */
 #define RATE_WARM	64	/* left out: caches are cold */
 
 static void bench_rate(struct kunit *test)
